@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from protobuf.wkt import FieldMask
 
 from tenantry.core import errors
+from tenantry.gen.scalekit.v1.commons.commons_pb import MembershipStatus
 from tenantry.gen.scalekit.v1.users.users_pb import ListOrganizationUsersRequest
 from tenantry.gen.tenantry.v1 import organization_policies_pb as pb
 from tenantry.web.forms import boxes
@@ -142,16 +143,23 @@ async def preview(
 async def members(
     api: InProcessClient, organization_id: str, form: PolicyForm
 ) -> list[tuple[str, str, str]]:
-    """Return the options for break-glass access: the newest members, and those who have it.
+    """Return the options for break-glass access: active members, and the users who have it.
 
-    A visitor who may not list the members can only choose among those who have it.
+    Only the newest members are listed. A visitor who may not list members can only choose among
+    the users who have access.
     """
     options: dict[str, str] = {}
     with suppress(errors.PermissionDenied):
         found = await api.users.list_organization_users(
             ListOrganizationUsersRequest(organization_id=organization_id, page_size=_MEMBERS)
         )
-        options = {user.id: user.email for user in found.users}
+        options = {
+            user.id: user.email
+            for user in found.users
+            for one in user.memberships
+            if one.organization_id == organization_id
+            and one.membership_status == MembershipStatus.ACTIVE
+        }
     options |= {id_: id_ for id_ in form.break_glass_user_ids if id_ not in options}
     return [(id_, name, "") for id_, name in sorted(options.items(), key=lambda one: one[1])]
 

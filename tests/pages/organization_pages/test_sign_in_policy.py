@@ -85,6 +85,19 @@ async def test_the_affected_members_are_shown_before_it_is_saved(people, admin, 
     assert "affects none of these members" in text_of(page)
 
 
+async def test_break_glass_access_is_offered_to_active_members_only(admin, rest, make):
+    organization_id = admin.person.organization_id
+    member = await make.user(organization_id)
+    invited = await rest.users.create_user_and_membership(
+        organization_id=organization_id,
+        send_invitation_email=True,
+        user={"email": "invited@example.com"},
+    )
+    page = await admin.get(PATH)
+    assert f'name="break_glass_user_ids-{member["id"]}"' in page.text
+    assert f'name="break_glass_user_ids-{invited["user"]["id"]}"' not in page.text
+
+
 async def test_members_without_the_permission_do_not_see_it(people, admin):
     member = await people.member(admin.person.organization_id, "member")
     assert (await member.get(PATH)).status_code == 403
