@@ -257,6 +257,11 @@ async def test_an_organization_is_switched_to(place, acme, user, require):
     assert (await browser.finish(request)).state == states.POLICY_REFUSED
     # The other organization has no policy.
     assert code_of(await browser.begin(organization_id=other.id))
+    # By the account pages, too.
+    session = await browser.session()
+    assert not await browser.sign_in.go_to(browser.call, session, acme.id)
+    await require(methods=("EMAIL",))
+    assert await browser.sign_in.go_to(browser.call, session, acme.id)
 
 
 async def test_sensitive_scopes_take_a_recent_sign_in(place, user, require, clock):

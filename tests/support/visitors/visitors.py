@@ -33,7 +33,14 @@ from tenantry.identity.authenticators.totp import service as totp
 from tenantry.identity.federation.model import federated_identities
 from tenantry.identity.known_origins import cookies as device_cookies
 from tenantry.identity.sessions import service as sessions
-from tenantry.identity.sign_in import beginning, choosing, completing, invitations, verification
+from tenantry.identity.sign_in import (
+    beginning,
+    choosing,
+    completing,
+    invitations,
+    places,
+    verification,
+)
 from tenantry.identity.sign_in.auth_requests import requests, states
 from tenantry.identity.sign_in.dependencies import SignInDependencies
 from tenantry.identity.sign_in.federated import completion
@@ -93,6 +100,7 @@ class SignIn:
             choosing.sign_up,
             completion.arrive,
             completion.failed,
+            places.go_to,
             verification.choose_password,
             verification.passkey_options,
             verification.start_email,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tenantry.core import errors
 from tenantry.events.interceptors.model import PRE_SESSION_CREATION, PRE_SIGNUP
+from tenantry.identity.organization_policies import enforcement
 from tenantry.identity.sessions import policies
 from tenantry.identity.sessions import service as sessions
 from tenantry.identity.sign_in import choosing, completing, login_requirements
@@ -40,8 +41,8 @@ async def go_to(
 ) -> bool:
     """Make an organization that of a session; False where the person has to sign in there anew.
 
-    That is so where it wants its own provider, or a newer session, or where an interceptor has a
-    say in sessions that begin.
+    That is so where it wants its own provider, or a newer session, where its sign-in policy
+    refuses the session, or where an interceptor has a say in sessions that begin.
 
     Raises:
         sessions.SessionOver: the session has ended.
@@ -67,6 +68,15 @@ async def go_to(
     if await login_requirements.reauthentication_requirement(
         call.db, organization_id, email=user.email, amr=session.amr
     ):
+        return False
+    refusal = await enforcement.of_session(
+        call.db,
+        organization,
+        session,
+        member_since=place.join_time or place.create_time,
+        address=call.origin.address,
+    )
+    if refusal is not None:
         return False
     async with call.db.transaction() as db:
         held = replace(there, db=db)
