@@ -197,6 +197,25 @@ async def test_break_glass_access_is_recorded(place, acme, user, require):
     assert request.state == states.SSO_PENDING
 
 
+async def test_break_glass_access_by_a_session_of_another_organization_is_recorded(
+    place, acme, user, require
+):
+    other = await place.organization("Other")
+    await place.join(other, user)
+    browser = Browser(place)
+    code_of(await browser.sign_in_as(user, organization_id=other.id))
+    await connect(place, acme)
+    await require(sso_required=True, break_glass_user_ids=(user.id,))
+    assert not await browser.sign_in.go_to(browser.call, await browser.session(), acme.id)
+    silent = await browser.begin(organization_id=acme.id, prompt=("none",))
+    assert error_of(silent) == "interaction_required"
+    await place.events()
+    assert code_of(await browser.finish(await browser.begin(organization_id=acme.id)))
+    assert "organization.break_glass_used" in [one["type"] for one in await place.events()]
+    # The session now answers at once.
+    assert code_of(await browser.begin(organization_id=acme.id))
+
+
 async def test_a_session_is_stepped_up_by_a_second_factor(place, user, require):
     browser = Browser(place)
     code_of(await browser.sign_in_as(user))

@@ -238,12 +238,20 @@ class _Wanted:
         )
         if policy.is_too_old(self.params.scope.split(), auth_time=session.auth_time, at=now()):
             return await self.anew("interaction_required", notice=AUTHENTICATE_AGAIN)
-        if refusal is None:
+        if (
+            refusal is None
+            and organization.id not in session.organizations
+            and policy.has_break_glass_access(session.user_id)
+        ):
+            # The page completes the sign-in and records the access.
+            if self._is_silent:
+                return self._refused("interaction_required")
+        elif refusal is None:
             # The address is recorded, for refresh tokens are checked by it.
             return await self.silent(
                 session, organization.id, bounds, row["email"], enters=bool(policy.networks)
             )
-        if self._is_silent:
+        elif self._is_silent:
             await enforcement.record(
                 call,
                 refusal,

@@ -69,6 +69,9 @@ async def go_to(
         call.db, organization_id, email=user.email, amr=session.amr
     ):
         return False
+    policy = organization.policy
+    if is_new and policy is not None and policy.has_break_glass_access(user.id):
+        return False  # a sign-in at the page records it
     refusal = await enforcement.of_session(
         call.db,
         organization,

@@ -97,9 +97,17 @@ class OrganizationPolicy:
 
     def allows_method(self, method: str, user_id: str = "") -> bool:
         """Whether somebody may sign in by a method; ``user_id`` can have break-glass access."""
-        if self.sso_required and user_id not in self.break_glass_user_ids:
+        if self.requires_sso(user_id):
             return method == SSO
         return not self.methods or method in self.methods
+
+    def requires_sso(self, user_id: str) -> bool:
+        """Whether a user must sign in through a connection of the organization."""
+        return self.sso_required and user_id not in self.break_glass_user_ids
+
+    def has_break_glass_access(self, user_id: str) -> bool:
+        """Whether a user may sign in without the single sign-on that others must use."""
+        return self.sso_required and user_id in self.break_glass_user_ids
 
     def enrollment_deadline(self, member_since: int) -> int:
         """Return when a member must have a second factor, in microseconds since 1970."""
@@ -112,8 +120,7 @@ class OrganizationPolicy:
         if not self.allows_address(evidence.address):
             found.append(Refusal.NETWORK)
         if not any(self.allows_method(one, evidence.user_id) for one in evidence.methods):
-            is_exempt = evidence.user_id in self.break_glass_user_ids
-            by_sso = self.sso_required and not is_exempt
+            by_sso = self.requires_sso(evidence.user_id)
             if by_sso or self.methods:
                 found.append(Refusal.SSO if by_sso else Refusal.METHOD)
         if self.lacks_second_factor(evidence) and evidence.at >= self.enrollment_deadline(
