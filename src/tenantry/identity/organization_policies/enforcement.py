@@ -116,7 +116,7 @@ async def of_subject(db: Database, subject: Subject, *, address: str | None) -> 
 
 
 async def check(db: Database, subject: Subject, *, address: str) -> None:
-    """Let the session of a subject go on in its organization.
+    """Check the session of a subject against the policy of its organization.
 
     Raises:
         PolicyRefused: the policy of the organization refuses it.

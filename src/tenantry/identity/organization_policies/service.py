@@ -48,8 +48,8 @@ async def update(call: Call, organization_id: str, changes: Mapping[str, Any]) -
     """Change members of the policy of an organization, by the names of `OrganizationPolicy`.
 
     Raises:
-        errors.InvalidArgument: a value is not valid; the field is named. Or the policy would lock
-            out the user who changes it, or everybody.
+        errors.InvalidArgument: a value is not valid, or the policy would lock out the user who
+            changes it; the field is named.
 
     """
     before = await get(call, organization_id)
@@ -57,7 +57,7 @@ async def update(call: Call, organization_id: str, changes: Mapping[str, Any]) -
     await _check_own_access(call, before, after)
 
     def changes_of(current: Organization) -> dict[str, Any]:
-        # Another change may have come between: these values apply to the policy as it is.
+        # The values apply to the current policy, which another call may have changed meanwhile.
         return {"policy": _stored(_changed(current.policy, changes))}
 
     identity = organizations.OrganizationIdentifier(organization_id)
@@ -67,7 +67,12 @@ async def update(call: Call, organization_id: str, changes: Mapping[str, Any]) -
 async def proposed(
     call: Call, organization: Organization, changes: Mapping[str, Any]
 ) -> OrganizationPolicy:
-    """Return the policy that changes lead to, once it is found valid."""
+    """Return the changed policy.
+
+    Raises:
+        errors.InvalidArgument: it is not valid; the field is named.
+
+    """
     after = _changed(organization.policy, changes)
     if not after.second_factor_required and after.second_factor_grace_days:
         raise _refused("second_factor_grace_days", "requires", "requires second_factor_required")

@@ -197,7 +197,7 @@ async def _completed(
         if entering is not None and proofs:
             joined = await _joined(call.db, entering.amr, amr)
         happened = []
-        if organization is not None and organization.policy is not None:
+        if organization is not None:
             attempt = policy_steps.Attempt(
                 organization=organization,
                 user=before,

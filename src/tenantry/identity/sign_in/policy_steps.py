@@ -131,7 +131,7 @@ async def follow(call: Call, request: AuthRequest, withheld: Withheld) -> AuthRe
 
 
 async def _second_factor(call: Call, request: AuthRequest, withheld: Withheld) -> AuthRequest:
-    """Ask for the second factor, or have the user set one up; until the deadline that can wait."""
+    """Ask for the second factor, or have the user set one up, which can wait until the deadline."""
     user_id = withheld.user.id
     facts = replace(request.facts, organization_id=request.organization_id or "")
     if await totp.is_enabled(call.db, user_id):
@@ -182,7 +182,7 @@ async def set_up(call: Call, request: AuthRequest, code: str) -> tuple[AuthReque
 async def defer_setup(
     _dependencies: SignInDependencies, call: Call, request: AuthRequest
 ) -> AuthRequest:
-    """Go on without a second factor within the grace period."""
+    """Continue without a second factor within the grace period."""
     states.expect(request, states.SECOND_FACTOR_SETUP)
     if request.facts.enrollment_deadline <= now():
         raise errors.InvalidArgument("the grace period has ended: set up a second factor")
@@ -198,7 +198,7 @@ async def organization_of(call: Call, request: AuthRequest) -> Organization:
 
 
 async def _provider(db: Database, organization_id: str, email: str) -> Connection | None:
-    """Return the connection of an organization by which somebody may sign in."""
+    """Return the connection of an organization that a user may sign in through."""
     enforced = await login_requirements.enforced(db, email, organization_id)
     if enforced is not None:
         return enforced

@@ -96,7 +96,7 @@ class OrganizationPolicy:
         return not self.email_domains or domain in self.email_domains
 
     def allows_method(self, method: str, user_id: str = "") -> bool:
-        """Whether somebody may sign in by a method; ``user_id`` can have break-glass access."""
+        """Whether a user may sign in by a method; break-glass access depends on ``user_id``."""
         if self.requires_sso(user_id):
             return method == SSO
         return not self.methods or method in self.methods
@@ -130,7 +130,7 @@ class OrganizationPolicy:
         return found
 
     def refusal(self, evidence: Evidence) -> Refusal | None:
-        """Return the rule that an access does not meet, None if it may go on."""
+        """Return the first rule that an access does not meet, None if it meets all."""
         return next(iter(self.refusals(evidence)), None)
 
     def lacks_second_factor(self, evidence: Evidence) -> bool:
@@ -145,7 +145,7 @@ class OrganizationPolicy:
         )
 
     def is_too_old(self, scopes: Collection[str], *, auth_time: int, at: int) -> bool:
-        """Whether one of these scopes takes a more recent sign-in."""
+        """Whether one of these scopes requires a more recent sign-in."""
         return (
             self.reauthentication_minutes > 0
             and not set(self.reauthentication_scopes).isdisjoint(scopes)
@@ -154,7 +154,7 @@ class OrganizationPolicy:
 
 
 def contains(cidrs: tuple[str, ...], address: str) -> bool:
-    """Whether one of the networks has an address; False for text that is no address."""
+    """Whether one of the networks contains an address; False if it is not a valid address."""
     try:
         found = ip_address(address)
     except ValueError:
