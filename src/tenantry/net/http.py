@@ -25,11 +25,16 @@ if TYPE_CHECKING:
 MAX_BODY = 1 << 20  # bytes of a request, also of a message once decompressed
 MAX_ANONYMOUS = 64 << 10  # the same, where anybody may ask
 MAX_STREAM = 1 << 30  # bytes of a body that its route takes piece by piece
+UPLOAD_SECONDS = 60.0  # in which the body of a form with files arrives
 
 # Set once the server is to stop: an answer that would go on for long ends then.
 STOPPING = threading.Event()
 # Set before that, while requests are answered as always: /readyz then sends balancers elsewhere.
 DRAINING = threading.Event()
+
+
+class ClientGone(Exception):
+    """The client went away before its request, or the answer to it, was complete."""
 
 
 class Pieces(Protocol):
@@ -67,6 +72,14 @@ class Request:
     limits: dict[str, str] = field(default_factory=dict)
     # The record that observers get once it is over: an endpoint sets the caller here.
     context: RequestContext = field(default_factory=RequestContext)
+
+    async def read_body(self, limit: int) -> None:
+        """Read `pieces` into `body`, once. It does nothing where the body has been read."""
+        if self.pieces is None:
+            return
+        self.pieces.limit(limit, UPLOAD_SECONDS)
+        self.body = b"".join([piece async for piece in self.pieces])
+        self.pieces = None
 
     def tell(self, headers: Mapping[str, str]) -> None:
         """Add these to `limits`, as further members of the lists there (RFC 9651 section 3.1)."""

@@ -13,7 +13,7 @@ from tenantry.core import errors, urlencoded
 from tenantry.db.engine import Failure
 from tenantry.db.writes.retries import retried
 from tenantry.i18n.languages import DEFAULT
-from tenantry.net.http import Request, Response, Route
+from tenantry.net.http import ClientGone, Request, Response, Route
 from tenantry.web import marks, words
 from tenantry.web.compression import compress
 from tenantry.web.forms.places import Places
@@ -90,6 +90,8 @@ class Site:
         async def answered(request: Request) -> Response:
             try:
                 return await retried(handler, request)
+            except ClientGone:
+                raise
             except Exception as problem:  # noqa: BLE001 - people get a page for any error
                 return self.refusal(request, problem)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from apis import unique
-from operators_at_work import OPERATOR, OWN, OWNER, enter, texts
+from in_process import AsgiClient
+from operators_at_work import OPERATOR, OWN, OWNER, Browser, enter, texts
 
 from tenantry.core import errors
 from tenantry.endpoints.console import user_imports
@@ -34,7 +35,7 @@ def rows(mark, count=3):
 
 
 async def found(rest, mark):
-    listed = await rest.users.search_users(query=mark)
+    listed = await rest.users.search_users(query=mark, page_size=30)
     return {user["email"] for user in listed.get("users", [])}
 
 
@@ -117,3 +118,38 @@ async def test_a_failure_of_the_database_ends_the_page_with_the_rows_so_far(
     assert "The import stopped" in page
     assert "1 row in the file" in page
     assert await found(rest, mark) == {f"user0-{mark}@example.com"}
+
+
+@pytest.mark.parametrize(("role", "status"), [("", 401), (OPERATOR, 403), (OWNER, 413)])
+async def test_a_body_is_read_only_for_operators_who_import_users(http, database, role, status):
+    operator = await enter(http, database, role) if role else Browser(http, "")
+    too_large = "x" * 2 * user_imports.MAX_FILE
+    assert (await sent(operator, too_large)).status_code == status
+
+
+async def test_closing_the_page_stops_the_import(browser, server, rest, monkeypatch):
+    monkeypatch.setattr(user_imports, "_BATCH_ROWS", 1)
+    mark = unique()
+    request = browser.http.build_request(
+        "POST",
+        "/console/people/import/run",
+        data={"create_organizations": "true"},
+        files={"file": ("users.csv", rows(mark, 25).encode(), "text/csv")},
+        headers={"cookie": browser.cookie, **OWN},
+    )
+
+    async def leaving(scope, receive, send):
+        async def sending(event):
+            if b" rows processed" in event.get("body", b""):
+                raise ConnectionResetError
+            await send(event)
+
+        await server.application(scope, receive, sending)
+
+    await AsgiClient(leaving)(
+        "POST", "/console/people/import/run", await request.aread(), **request.headers
+    )
+    imported = len(await found(rest, mark))
+    assert 0 < imported < 25
+    # Nothing runs on: a later request sees the same rows.
+    assert len(await found(rest, mark)) == imported

@@ -190,6 +190,7 @@ class ConsoleSite(site.Site):
                 return self.signed_out(request)
             if not visit.has_role(page.least_role):
                 raise errors.PermissionDenied
+            await request.read_body(page.body_limit)
             return await page.handler(visit)
 
         return self.page(answered) if page.verb == "GET" else self.form(answered)

@@ -39,7 +39,7 @@ from tenantry.endpoints.console.visit import (
     ConsoleSite,
 )
 from tenantry.identity.operators.provider import CALLBACK
-from tenantry.net.http import Route
+from tenantry.net.http import MAX_ANONYMOUS, Route
 
 if TYPE_CHECKING:
     from tenantry.app_context import AppContext
@@ -78,14 +78,15 @@ def routes(context: AppContext) -> list[Route]:
             setup.STYLE.route,
             LISTS_SCRIPT.route,
             LISTS_STYLE.route,
-            *(
-                Route(
-                    page.verb, f"{ROOT}{page.path}", site.visited(page), body_limit=page.body_limit
-                )
-                for page in pages(site)
-            ),
+            *(_route(site, page) for page in pages(site)),
         ]
     )
+
+
+def _route(site: ConsoleSite, page: Page) -> Route:
+    # A large body is read after the session and the role have been checked.
+    streams = page.body_limit > MAX_ANONYMOUS
+    return Route(page.verb, f"{ROOT}{page.path}", site.visited(page), streams=streams)
 
 
 def _of_provider(site: ConsoleSite, signing_in: SigningIn) -> list[Route]:

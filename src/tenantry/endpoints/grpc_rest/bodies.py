@@ -9,7 +9,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from tenantry.core import errors
-from tenantry.net.http import MAX_STREAM
+from tenantry.net.http import MAX_STREAM, ClientGone
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
@@ -23,10 +23,6 @@ SECONDS = 30.0
 # Without credentials: a stranger holds a request, and its memory, no longer than this.
 ANONYMOUS_SECONDS = 10.0
 DRAIN_SECONDS = 10.0
-
-
-class ClientGone(Exception):
-    """The client went away before its request, or the answer to it, was complete."""
 
 
 async def read(request: Request, receive: Receive, limit: int) -> bytes:

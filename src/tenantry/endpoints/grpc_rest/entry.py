@@ -18,6 +18,7 @@ from tenantry.endpoints.grpc_rest.address import Addresses
 from tenantry.endpoints.grpc_rest.router import Router, allow
 from tenantry.net.http import (
     MAX_ANONYMOUS,
+    ClientGone,
     Request,
     Response,
     StreamingResponse,
@@ -118,7 +119,7 @@ class Entry:
             response = await self._answer(scope, request, receive, send)
             if response is not None:
                 await self._send(request, response, send)
-        except bodies.ClientGone:
+        except ClientGone:
             return
         finally:
             self.in_flight -= 1
@@ -177,7 +178,7 @@ class Entry:
                 # The pipeline retries an rpc itself.
                 work = retried(target, request) if target.wire == "http" else target(request)
                 response = await work
-        except bodies.ClientGone:
+        except ClientGone:
             raise
         except Exception as problem:  # noqa: BLE001 - any error is answered
             error = error_details.translate(problem, request.request_id)
@@ -369,7 +370,7 @@ async def _stream(request: Request, response: StreamingResponse, send: Send) -> 
                 async for piece in pieces:
                     event = {"type": "http.response.body", "body": piece, "more_body": True}
                     await _deliver(request, event, send)
-            except bodies.ClientGone:
+            except ClientGone:
                 raise
             except Exception as problem:  # noqa: BLE001 - on any error the rest cannot follow
                 request.context.error = error_details.translate(problem, request.request_id).name
@@ -381,11 +382,11 @@ class _CutOff(Exception):
     """Half of an answer is sent, and the rest cannot be: the server around us has to break off."""
 
 
-def _gone(problem: OSError) -> bodies.ClientGone:
+def _gone(problem: OSError) -> ClientGone:
     """Return the error of a client that went away while a response was sent."""
     # pyvoy raises one object each time: its traceback would never be released.
     problem.__traceback__ = None
-    return bodies.ClientGone()
+    return ClientGone()
 
 
 async def _deliver(request: Request, event: MutableMapping[str, Any], send: Send) -> None:

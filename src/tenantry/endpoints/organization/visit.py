@@ -265,6 +265,7 @@ class OrganizationSite(site.Site):
                 )
             if visit.impersonation is not None and page.changes:
                 raise errors.Impersonated
+            await request.read_body(page.body_limit)
             return await page.handler(visit)
 
         handler = self.page(answered) if page.verb == "GET" else self.form(answered)

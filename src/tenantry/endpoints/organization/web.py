@@ -22,7 +22,7 @@ from tenantry.endpoints.organization.single_sign_on import pages as single_sign_
 from tenantry.endpoints.organization.visit import STYLE, Frame, OrganizationSite
 from tenantry.endpoints.organization.widgets import EMBEDDED, SESSION, WidgetPages
 from tenantry.endpoints.organization.widgets import SCRIPT as WIDGETS
-from tenantry.net.http import Route
+from tenantry.net.http import MAX_ANONYMOUS, Route
 from tenantry.tenants.portal_links.cookies import portal_cookie
 from tenantry.web.frames import members, workspace
 
@@ -80,7 +80,9 @@ def _frames(page: Page) -> tuple[Frame, ...]:
 
 def _route(site: OrganizationSite, page: Page, frame: Frame) -> Route:
     path = f"{frame.value}/{page.area.key}{page.path}"
-    return Route(page.verb, path, site.visited(page, frame), body_limit=page.body_limit)
+    # A large body is read after the session and the permissions have been checked.
+    streams = page.body_limit > MAX_ANONYMOUS
+    return Route(page.verb, path, site.visited(page, frame), streams=streams)
 
 
 class _First:
