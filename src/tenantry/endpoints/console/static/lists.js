@@ -78,7 +78,8 @@ for (const all of document.querySelectorAll("input[data-selects]")) {
     show();
   });
   for (const box of boxes) box.addEventListener("change", show);
-  addEventListener("pageshow", show);
+  show();
+  addEventListener("pageshow", show); // the boxes of a page from the history are restored late
 }
 
 // Parts of a page that are reloaded while work is in progress. `data-live` is the interval in seconds.
