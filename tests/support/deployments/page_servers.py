@@ -26,8 +26,13 @@ from sso_pages import Pages
 from widget_people import Member
 from wires import over_https
 
+from tenantry.access.client_metadata import metadata
+from tenantry.access.registrations import service as registrations
+from tenantry.call import Call
+from tenantry.core.caller import SYSTEM
 from tenantry.endpoints.console import web as console
 from tenantry.endpoints.organization import web as organization
+from tenantry.identity.consents import service as consents
 from tenantry.identity.operators.model import OWNER
 from tenantry.web.frames import members
 
@@ -176,6 +181,7 @@ class _Furnishing:
         member = await self.member(people[0])
         await self.programs(member)
         application = await self.access()
+        await self.apps(people[0])
         await self.activity(operator)
         signing_in = await self.sign_ins(application)
         await self.later(operator)
@@ -334,6 +340,27 @@ class _Furnishing:
         await self.api.interceptors.upsert_token_template(template=claims)
         return application
 
+    async def apps(self, user: dict[str, Any]) -> None:
+        """Apps that the admin of the customer has allowed."""
+        call = Call(SYSTEM, self.place.database, "pages")
+        resource = await self._documents("Acme Documents")
+        for name in ("Assistant", "Meeting notes"):
+            described = metadata.parse({"client_name": name, "redirect_uris": [CALLBACK]})
+            made = await registrations.create(call, resource, described)
+            await consents.grant(
+                call,
+                made.client,
+                resource,
+                user_id=user["id"],
+                **self.of,
+                scopes=["projects:read", "offline_access"],
+            )
+
+    async def _documents(self, name: str) -> Any:
+        return await Resources(self.api, self.place.database)(
+            name=name, scopes=["projects:read", "projects:write"]
+        )
+
     async def activity(self, operator: Browser) -> None:
         """Webhooks, interceptors, mail: what an operator sets up by forms."""
         made = await operator.post(
@@ -415,7 +442,7 @@ class _Furnishing:
             await visitor.begin(application)
             await self._prove(visitor, emails[0])
             listed_page("organizations", visitor.path, visitor)
-        resource = await Resources(self.place.api, self.place.database)(name="Lumen Documents")
+        resource = await self._documents("Lumen Documents")
         async with self.place.visitor() as visitor:
             response = await visitor.http.post(
                 f"/resources/{resource.id}/register", json=registration(client_name="Assistant")
