@@ -35,15 +35,84 @@ async def undone(browser, page):
     return page
 
 
-async def test_a_disabled_webhook_is_enabled_again(browser, rest):
+async def _webhook(rest, _make):
+    url = "https://example.com/hook"
     made = await rest.webhooks.create_endpoint(
-        endpoint={"url": "https://example.com/hook", "event_types": ["user.created"]}
+        endpoint={"url": url, "event_types": ["user.created"]}
     )
     id_ = made["endpoint"]["id"]
-    page = await browser.send(f"/console/webhooks/{id_}/disable")
-    assert not (await rest.webhooks.get_endpoint(endpoint_id=id_))["endpoint"]["enabled"]
+
+    async def is_enabled():
+        return (await rest.webhooks.get_endpoint(endpoint_id=id_))["endpoint"]["enabled"]
+
+    return f"webhooks/{id_}/disable", {}, is_enabled
+
+
+async def _interceptor(rest, _make):
+    made = await rest.interceptors.create_interceptor(
+        interceptor={
+            "display_name": "Countries",
+            "trigger_point": "PRE_SIGNUP",
+            "api_url": "https://example.com/rules",
+        }
+    )
+    id_ = made["interceptor"]["id"]
+
+    async def is_enabled():
+        found = await rest.interceptors.get_interceptor(id=id_)
+        return found["interceptor"].get("enabled", False)
+
+    return f"interceptors/{id_}/{'disable' if await is_enabled() else 'enable'}", {}, is_enabled
+
+
+async def _scope(rest, _make):
+    name = unique("scope").replace("-", ":")
+    made = await rest.clients.create_scope(scope={"name": name, "description": name})
+
+    async def is_enabled():
+        listed = await rest.clients.list_scopes()
+        return any(one["name"] == name and one.get("enabled") for one in listed["scopes"])
+
+    return f"applications/scopes/{made['scope']['id']}/switch", {"enabled": "false"}, is_enabled
+
+
+async def _directory(rest, make):
+    acme = await make.organization()
+    of = {"organization_id": acme["id"]}
+    made = await rest.directories.create_directory(
+        **of, directory={"directory_type": "SCIM", "directory_provider": "OKTA"}
+    )
+    id_ = made["directory"]["id"]
+
+    async def is_enabled():
+        found = await rest.directories.get_directory(**of, id=id_)
+        return found["directory"].get("enabled", False)
+
+    return f"directories/{id_}/{'disable' if await is_enabled() else 'enable'}", {}, is_enabled
+
+
+async def _default_roles(rest, make):
+    role = await make.role()
+
+    async def names():
+        listed = await rest.roles.list_roles()
+        return {one["name"] for one in listed["roles"] if one.get("default_member")}
+
+    return (
+        "roles/defaults",
+        {"default_creator_role": "admin", "default_member_role": role["name"]},
+        names,
+    )
+
+
+@pytest.mark.parametrize("prepare", [_webhook, _interceptor, _scope, _directory, _default_roles])
+async def test_a_switch_is_undone(browser, make, rest, prepare):
+    path, fields, state = await prepare(rest, make)
+    before = await state()
+    page = await browser.send(f"/console/{path}", **fields)
+    assert await state() != before, texts(page)
     await undone(browser, page)
-    assert (await rest.webhooks.get_endpoint(endpoint_id=id_))["endpoint"]["enabled"]
+    assert await state() == before
 
 
 async def test_former_roles_of_a_member(browser, make, rest):
