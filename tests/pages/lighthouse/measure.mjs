@@ -3,7 +3,7 @@
 import lighthouse from "lighthouse";
 
 const { PAGES, PORT } = process.env;
-const ASKED = ["accessibility", "performance"];
+const ASKED = ["accessibility", "best-practices", "performance", "seo"];
 
 for (const { url, cookie } of JSON.parse(PAGES)) {
   const { lhr } = await lighthouse(url, {
