@@ -1,4 +1,4 @@
-"""Avatars: the logo of an object, or the initials of its name in a color derived from its ID."""
+"""Avatars: the initials of an object's name in a color derived from its ID, below its logo."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ if TYPE_CHECKING:
 
 TONES = 8  # colors in static/avatars.css
 _WORD = re.compile(r"[^\W_]+")
-_SHAPE = '<span class="avatar tone-{}{}" aria-hidden="true">{}</span>'
+_SHAPE = '<span class="avatar tone-{}{}" aria-hidden="true">{}{}</span>'
 _LOGO = '<img src="{}" alt="" loading="lazy" width="28" height="28">'
 
 
 def avatar(name: str, id_: str, *, square: bool = False, logo: str = "") -> Markup:
     """Return the avatar beside a name. Avatars of organizations are ``square``.
 
-    Screen readers skip it, because it repeats the name.
+    Screen readers skip it, because it repeats the name. `lists.js` removes a logo that cannot be
+    loaded, so that the initials appear.
     """
     from markupsafe import Markup
 
-    content = Markup(_LOGO).format(logo) if logo else initials(name)  # noqa: S704 - a constant
+    image = Markup(_LOGO).format(logo) if logo else ""  # noqa: S704 - a constant
     shape = " square" if square else ""
-    return Markup(_SHAPE).format(tone(id_), shape, content)  # noqa: S704 - a constant
+    return Markup(_SHAPE).format(tone(id_), shape, initials(name), image)  # noqa: S704 - a constant
 
 
 def initials(name: str) -> str:

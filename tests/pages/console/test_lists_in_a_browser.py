@@ -9,6 +9,8 @@ from browsers import chromium
 from operators_at_work import OPERATOR, enter
 from playwright.async_api import expect
 
+from tenantry.web.avatars import initials
+
 pytestmark = pytest.mark.process
 
 
@@ -57,3 +59,20 @@ async def test_rows_are_selected_by_the_keyboard_and_deleted(server, http, datab
         await page.wait_for_url("**/console/events?*")
         await expect(page.get_by_role("link", name="organization.created")).to_have_count(1)
         assert problems == []
+
+
+async def test_initials_replace_a_logo_that_cannot_be_loaded(server, http, database, make):
+    operator = await enter(http, database, OPERATOR)
+    mark = unique()
+    await make.organization(f"Alpha {mark}", logo_url="https://logos.example/a.png")
+    async with chromium(server) as browser:
+        context = await browser.new_context(base_url=server.url)
+        await context.route("https://logos.example/**", lambda route: route.abort())
+        name, _, value = operator.cookie.partition("=")
+        cookie = {"name": name, "value": value, "url": server.url, "secure": True}
+        await context.add_cookies([cookie | {"sameSite": "Strict"}])
+        page = await context.new_page()
+        await page.goto(f"/console/organizations?query={mark}")
+        avatar = page.locator(".avatar").first
+        await expect(avatar.locator("img")).to_have_count(0)
+        await expect(avatar).to_have_text(initials(f"Alpha {mark}"))

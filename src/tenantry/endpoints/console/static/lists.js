@@ -5,6 +5,12 @@ announcer.className = "unseen";
 announcer.setAttribute("aria-live", "polite");
 document.body.append(announcer);
 
+// Logos that cannot be loaded: the initials are below them.
+for (const logo of document.querySelectorAll(".avatar img")) {
+  if (logo.complete && !logo.naturalWidth) logo.remove();
+  else logo.addEventListener("error", () => logo.remove());
+}
+
 // Buttons that copy the ID of an object.
 for (const button of document.querySelectorAll("button[data-copy]")) {
   if (!navigator.clipboard) break;
