@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 _TOLD = 100  # characters of a path that an error repeats: a mask's may be any text
 _READS_ONLY = "this caller may read everything and change nothing"
 _MANAGEMENT_ONLY = (
-    "a client of an organization may not make this call: its tokens are for your own APIs; "
+    "clients of organizations cannot make this call: their tokens are for your own APIs; "
     "use a management client"
 )
 _OWNERS_ONLY = "of operators, only an owner may make this call"
 _COOKIE_NEEDED = (
-    "a person's access token will not do for this call: it needs the session cookie, sent "
+    "this call does not accept a user's access token: it requires the session cookie, sent "
     "from a Tenantry page"
 )
 

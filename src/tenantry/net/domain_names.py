@@ -56,7 +56,7 @@ def normalized(text: str) -> str:
     if "." not in name:
         raise ValueError("is not a domain name: it has no dot")
     if not name.rpartition(".")[2][:1].isalpha():
-        raise ValueError("is not a domain name: its last part does not begin with a letter")
+        raise ValueError("is not a domain name: its last label does not start with a letter")
     return name
 
 

@@ -33,7 +33,7 @@ async def test_no_access_token_changes_how_its_person_signs_in(wire, person, sig
         token = (await signins.tokens(app, session, scope=scope))["access_token"]
         api = Api(wire, (("authorization", f"Bearer {token}"),))
         for call in calls(api, session):
-            with refused("PERMISSION_DENIED", says="needs the session cookie"):
+            with refused("PERMISSION_DENIED", says="requires the session cookie"):
                 await call
         assert await api.users.get_current_user()
 

@@ -167,7 +167,7 @@ def test_the_language_is_switched_everywhere_and_kept(visit):
 
 
 def tab(place, language):
-    return place.locator(".languages").get_by_role("link", name=language, exact=True)
+    return place.locator(".languages").get_by_role("link", name=f"{language} sample", exact=True)
 
 
 def test_the_language_is_the_same_in_a_page_from_the_cache(visit):

@@ -50,9 +50,9 @@ def is_told(response, server, error, says, *, state="s"):
         ({"max_age": "٣"}, "invalid_request", "max_age must be"),
         ({"max_age": "1" * 11}, "invalid_request", "max_age must have at most 10"),
         ({"nonce": "n" * 501}, "invalid_request", "nonce must have at most 500"),
-        ({"nonce": "a\x00b"}, "invalid_request", "nonce may hold no control"),
+        ({"nonce": "a\x00b"}, "invalid_request", "nonce must not contain control"),
         ({"login_hint": "a" * 321}, "invalid_request", "login_hint must have at most 320"),
-        ({"login_hint": "a@b.c\r\n"}, "invalid_request", "login_hint may hold no control"),
+        ({"login_hint": "a@b.c\r\n"}, "invalid_request", "login_hint must not contain control"),
         ({"domain_hint": "a" * 254}, "invalid_request", "domain_hint must have at most 253"),
         ({"domain": "a" * 254}, "invalid_request", "domain must have at most 253"),
         ({"domain": "a.com", "domain_hint": "b.com"}, "invalid_request", "differ"),
@@ -99,8 +99,8 @@ async def test_a_state_is_echoed_by_its_characters_or_not_at_all(server, applica
     assert is_told(told, server, "invalid_scope", "at least", state=None)
     for state, says in (
         ("x" * 2001, "state must have at most 2000 characters, got 2001"),
-        ("a\r\nset-cookie: a=b", "state may hold no control"),
-        ("a\x00", "state may hold no control"),
+        ("a\r\nset-cookie: a=b", "state must not contain control"),
+        ("a\x00", "state must not contain control"),
         (["a", "b"], "state is given more than once"),
     ):
         told = await application.authorize(state=state)

@@ -94,14 +94,14 @@ async def test_more_than_16_mib_are_refused(provider, verb):
             yield (b'"' + b"u" * 1021 + b'",') * 1024
 
     answer = await provider(verb, path, bytes(LARGE + 1))
-    assert says_error(answer, 413) == "the body is over 16 MiB"
+    assert says_error(answer, 413) == "the body is larger than 16 MiB"
     answer = await provider.http.request(
         verb,
         f"/directory/{provider.directory.id}/scim/v2{path}",
         content=chunks(),
         headers={"authorization": f"Bearer {provider.token}"},
     )
-    assert says_error(answer, 413) == "the body is over 16 MiB"
+    assert says_error(answer, 413) == "the body is larger than 16 MiB"
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ async def test_more_than_16_mib_are_refused(provider, verb):
 )
 async def test_other_bodies_have_1_mib_at_most(provider, verb, path):
     answer = await provider(verb, path, b" " * (MAX_BODY + 1))
-    assert says_error(answer, 413) == "the body is over 1 MiB"
+    assert says_error(answer, 413) == "the body is larger than 1 MiB"
 
 
 async def test_more_members_than_a_request_may_have_are_refused(provider):

@@ -200,7 +200,7 @@ def test_balancers_may_ask_in_http_1_0(guarded, path):
 def test_nothing_else_is_answered_in_http_1_0(guarded, path):
     answer = over_http_1_0(guarded, f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n")
     assert answer.startswith(b"HTTP/1.0 426 ")
-    assert b"HTTP/1.1 or later is needed" in answer
+    assert b"HTTP/1.1 or later is required" in answer
 
 
 def over_http_1_0(guarded, request):

@@ -101,7 +101,12 @@ MALFORMED = ("INVALID_ARGUMENT", "UNIMPLEMENTED", "INTERNAL")
 ERRORS = {
     "no token": ({"authorization": None}, None, "UNAUTHENTICATED", "Token empty"),
     "a bad token": ({"authorization": "Bearer x"}, None, "UNAUTHENTICATED", "Token invalid"),
-    "no right": ({"path": f"{PATH}/OfBlocked"}, None, "PERMISSION_DENIED", "may not make this"),
+    "no right": (
+        {"path": f"{PATH}/OfBlocked"},
+        None,
+        "PERMISSION_DENIED",
+        "does not have permission",
+    ),
     "no such method": ({"path": f"{PATH}/Nothing"}, None, "UNIMPLEMENTED", "unknown method"),
     "no such service": ({"path": "/no.Such/Thing"}, None, "UNIMPLEMENTED", "unknown method"),
     "a path of REST": ({"path": "/trial/hello"}, None, "UNIMPLEMENTED", "unknown method"),
@@ -154,7 +159,7 @@ ERRORS = {
     "a deadline that is none": ({"grpc_timeout": "soon"}, None, "INVALID_ARGUMENT", "timeout"),
     "a deadline too long": ({"grpc_timeout": "999999999S"}, None, "INVALID_ARGUMENT", "timeout"),
     "a deadline in other digits": ({"grpc_timeout": "+1S"}, None, "INVALID_ARGUMENT", "timeout"),
-    "too large": ({}, bytes(MAX_BODY + 1), "RESOURCE_EXHAUSTED", "the body is over 1 MiB"),
+    "too large": ({}, bytes(MAX_BODY + 1), "RESOURCE_EXHAUSTED", "the body is larger than 1 MiB"),
 }
 
 
@@ -420,7 +425,7 @@ def test_grpcio_finds_the_details_of_an_error(*, channel, pb, path, text, metada
 def test_grpcio_gets_its_refusal_of_a_large_message(channel, pb):
     problem = failing(channel, f"{PATH}/Show", message(pb, some_bytes=bytes(3 * MAX_BODY)))
     assert problem.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert problem.details() == "the body is over 1 MiB"
+    assert problem.details() == "the body is larger than 1 MiB"
     assert rpc_status.from_call(problem) is not None
 
 
@@ -528,7 +533,7 @@ def test_connect_answers_in_json_and_in_protobuf(connect, pb):
     ("rpc", "content", "more", "status", "code", "text"),
     [
         ("Show", {}, {"authorization": ""}, 401, "unauthenticated", "Token"),
-        ("OfBlocked", {}, {}, 403, "permission_denied", "may not"),
+        ("OfBlocked", {}, {}, 403, "permission_denied", "does not have permission"),
         ("Show", {"nonsense": 1}, {}, 400, "invalid_argument", "nonsense: is not a field"),
         ("Show", {"id": 1}, {}, 400, "invalid_argument", "id: must be a string, got 1"),
         ("Show", {"by_name": "a", "byNumber": 1}, {}, 400, "invalid_argument", "by_number: cannot"),
@@ -547,7 +552,7 @@ def test_connect_answers_in_json_and_in_protobuf(connect, pb):
         ("Show", b"x", {"kind": "text/plain"}, 415, "invalid_argument", "content-type must"),
         ("Show", b"x", {"kind": ""}, 415, "invalid_argument", "content-type must"),
         ("Show", {}, {"kind": "application/connect+json"}, 415, "invalid_argument", "content-type"),
-        ("Show", bytes(MAX_BODY + 1), {}, 413, "resource_exhausted", "over 1 MiB"),
+        ("Show", bytes(MAX_BODY + 1), {}, 413, "resource_exhausted", "larger than 1 MiB"),
         ("Show", b"x", {"content_encoding": "gzip"}, 400, "invalid_argument", "decompress"),
         ("Show", b"x", {"content_encoding": "zstd"}, 501, "unimplemented", "unknown compression"),
         ("Show", {}, {"connect_timeout_ms": "soon"}, 400, "invalid_argument", "timeout"),

@@ -356,7 +356,7 @@ async def test_an_event_that_is_gone_fails_its_delivery(db, receiver, eventually
     async with Worker(db):
         await eventually(lambda: _state(db, "FAILED"))
     [attempt] = await attempts(db)
-    assert attempt["problem"] == "the event is kept no longer"
+    assert attempt["problem"] == "the event is no longer stored"
     assert receiver.got == []
     [found] = await rows(db, "SELECT failing_since FROM webhook_endpoints")
     assert found["failing_since"] is None

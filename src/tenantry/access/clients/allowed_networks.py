@@ -9,7 +9,7 @@ from tenantry.tenants.organizations import policy
 if TYPE_CHECKING:
     from tenantry.access.clients.model import Client
 
-REFUSAL = "this client may not be used from this address"
+REFUSAL = "this client cannot be used from this address"
 
 
 def allows(client: Client, address: str) -> bool:

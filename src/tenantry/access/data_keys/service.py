@@ -170,7 +170,7 @@ async def _create(call: Call, db: Session) -> DataKey:
     if not known and db.sees_before and (older := await db.fetch_all(_OLDER, below=HEAD)):
         phrases = "; ".join(fence.phrase(row) for row in older)
         raise KeyStateError(
-            f"a former version runs, which knows no data keys: stop it first: {phrases}"
+            f"an earlier version without data keys is running: stop it first: {phrases}"
         )
     if not known:
         await key_rows.keep_out_older(db, DATA_KEYS)

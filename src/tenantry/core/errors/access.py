@@ -6,25 +6,25 @@ from tenantry.core.errors.base import Code, Error
 
 
 class Unauthenticated(Error):
-    """The access token is invalid: clients get a new one and retry."""
+    """The access token is missing or invalid. Request a new one and retry."""
 
     code = Code.UNAUTHENTICATED
     sentence = "Token empty"
     help = (
-        "send the header `Authorization: Bearer ...` with an access token, which POST /oauth/token "
-        "gives for grant_type=client_credentials, client_id and client_secret"
+        "send the header `Authorization: Bearer ...` with an access token: request one from POST "
+        "/oauth/token with grant_type=client_credentials, client_id and client_secret"
     )
 
 
 class PermissionDenied(Error):
-    """The caller is known and may not make this call."""
+    """The caller does not have permission for this call."""
 
     code = Code.PERMISSION_DENIED
-    sentence = "this caller may not make this call"
+    sentence = "the caller does not have permission for this call"
 
 
 class FeatureDisabled(PermissionDenied):
-    """The call belongs to a feature that the caller's organization does not have on."""
+    """The call belongs to a feature that is disabled for the caller's organization."""
 
     error_code = "FEATURE_DISABLED"
 
@@ -33,23 +33,21 @@ class FeatureDisabled(PermissionDenied):
 
 
 class ReauthenticationRequired(PermissionDenied):
-    """The person signed in too long ago for this, and has to show again who they are."""
+    """The last sign-in of the user is too old for this call."""
 
     error_code = "REAUTHENTICATION_REQUIRED"
-    sentence = "the person has to sign in again for this: they last did too long ago"
+    sentence = "the last sign-in was too long ago for this call: the user must sign in again"
 
 
 class Impersonated(PermissionDenied):
-    """An operator is signed in as a person: they see what the person sees, and change nothing."""
+    """An operator who impersonates a user can read, but not change, what the user sees."""
 
     error_code = "IMPERSONATED"
-    sentence = (
-        "you are signed in as a person, for support: make changes as yourself, at the console"
-    )
+    sentence = "an operator who impersonates a user cannot make changes: use the console instead"
 
 
 class Intercepted(PermissionDenied):
-    """An interceptor denied this; the message is for the person, ``reason`` its code, if any."""
+    """An interceptor denied this. The message is for the user; ``reason`` is its code, if any."""
 
     error_code = "INTERCEPTOR_DENIED"
 

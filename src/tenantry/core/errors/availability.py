@@ -18,7 +18,7 @@ class Busy(Error):
 
 
 class Draining(Busy):
-    """The process is to stop: new connections belong to another one."""
+    """The process is stopping and accepts no new requests."""
 
     error_code = "DRAINING"
     sentence = "the server is stopping, connect again"
@@ -28,13 +28,13 @@ class Locked(Busy):
     """Another transaction holds a required lock for longer than calls wait."""
 
     error_code = "DATABASE_LOCKED"
-    sentence = "another change holds what this call needs, try again"
+    sentence = "another transaction has locked an object of this call, try again"
 
 
 class ConcurrentChange(Busy):
     """Another call changed the same objects first; nothing was done.
 
-    The call is run once more before its caller is told (`tenantry.db.writes.retries`).
+    The call is retried once before it fails (`tenantry.db.writes.retries`).
     """
 
     error_code = "CONCURRENT_CHANGE"
@@ -45,7 +45,7 @@ class TooManyConnections(Busy):
     """The database accepts no more connections."""
 
     error_code = "DATABASE_TOO_MANY_CONNECTIONS"
-    sentence = "the database takes no more connections now, try again"
+    sentence = "the database accepts no more connections, try again"
     seconds = 2
 
 
@@ -53,7 +53,7 @@ class DatabaseUnavailable(Busy):
     """The database does not answer."""
 
     error_code = "DATABASE_UNAVAILABLE"
-    sentence = "the database does not answer now, try again"
+    sentence = "the database is unavailable, try again"
     seconds = 2
 
 
@@ -61,31 +61,31 @@ class ReadOnly(Busy):
     """The database is read-only."""
 
     error_code = "DATABASE_READ_ONLY"
-    sentence = "the database takes no changes now, try again later"
+    sentence = "the database is read-only, try again later"
     seconds = 5
 
 
 class SchemaTooNew(Busy):
-    """The database belongs to a later version: this process must be stopped."""
+    """The database was upgraded to a later version, and this process must be stopped."""
 
     error_code = "DATABASE_UPGRADED"
-    sentence = "the database belongs to a later version of the server, try again there"
+    sentence = "the database was upgraded to a later version of the server, try again"
     seconds = 5
 
 
 class DiskFull(Busy):
-    """The database has no room for the change."""
+    """The disk of the database is full."""
 
     error_code = "DATABASE_FULL"
-    sentence = "the database has no room left, try again later"
+    sentence = "the disk of the database is full, try again later"
     seconds = 30
 
 
 class DatabaseDamaged(Busy):
-    """The database file cannot be read as one."""
+    """The database file is damaged."""
 
     error_code = "DATABASE_DAMAGED"
-    sentence = "the database cannot be read, its operator has to repair it"
+    sentence = "the database is damaged: its operator must repair it"
     seconds = 60
 
 
@@ -95,8 +95,8 @@ class OutcomeUnknown(Error):
     code = Code.DEADLINE_EXCEEDED
     error_code = "OUTCOME_UNKNOWN"
     sentence = (
-        "the database did not say whether the change was made: read it before you try again, or "
-        "try again with an idempotency-key"
+        "the database did not confirm the change: check whether it was made before you try "
+        "again, or try again with an idempotency-key"
     )
 
 
@@ -104,11 +104,11 @@ class DeadlineExceeded(Error):
     """The client's own time limit has passed."""
 
     code = Code.DEADLINE_EXCEEDED
-    sentence = "the call took longer than the client waits"
+    sentence = "the deadline of the client has passed"
 
 
 class RequestTimeout(Error):
-    """The request takes too long to come in (RFC 9110 section 15.5.9)."""
+    """The request did not arrive in time (RFC 9110 section 15.5.9)."""
 
     code = Code.DEADLINE_EXCEEDED
     http_status = 408
@@ -120,11 +120,11 @@ class UpgradeRequired(Error):
 
     code = Code.UNIMPLEMENTED
     http_status = 426
-    sentence = "HTTP/1.1 or later is needed"
+    sentence = "HTTP/1.1 or later is required"
 
 
 class Internal(Error):
-    """Something unexpected; the log has it under this request id."""
+    """An unexpected error, logged with the request ID."""
 
     def __init__(self, request_id: str) -> None:
         super().__init__(f"internal error, request id {request_id}")

@@ -38,24 +38,26 @@ class IdempotencyMismatch(Error):
 
 
 class Unimplemented(Error):
-    """There is no such rpc."""
+    """The method does not exist."""
 
     code = Code.UNIMPLEMENTED
     sentence = "unknown method"
 
 
 class SettingFixed(Error):
-    """A deployment setting fixes the value, so that no call can change it; the text names it."""
+    """A setting of the deployment fixes the value, so no call can change it."""
 
     code = Code.FAILED_PRECONDITION
     error_code = "FIXED_BY_SETTING"
 
     def __init__(self, setting: str) -> None:
-        super().__init__(f"{setting} says it for this deployment: unset that to have it said here")
+        super().__init__(
+            f"{setting} sets this value: unset it to change this value through the API"
+        )
 
 
 class NotInThisVersion(Error):
-    """The contract has this call, and this version does not serve it."""
+    """This version does not support the call."""
 
     code = Code.UNIMPLEMENTED
 
@@ -68,7 +70,7 @@ _LONGEST_PATH = 200  # characters of one that is repeated
 
 
 class RouteNotFound(Error):
-    """There is nothing at this path; ``hint`` is the likely meaning."""
+    """The path does not exist; ``hint`` names a similar one."""
 
     code = Code.NOT_FOUND
     sentence = "path not found"
@@ -81,7 +83,7 @@ class RouteNotFound(Error):
 
 
 class MethodNotAllowed(Error):
-    """The path exists, this verb does not; `allow` lists those that do (RFC 9110 15.5.6)."""
+    """The path does not support this method; `allow` lists those it supports (RFC 9110 15.5.6)."""
 
     code = Code.UNIMPLEMENTED
     error_code = "METHOD_NOT_ALLOWED"
@@ -92,7 +94,7 @@ class MethodNotAllowed(Error):
 
 
 class PayloadTooLarge(Error):
-    """The body is over the limit."""
+    """The body exceeds the size limit."""
 
     code = Code.RESOURCE_EXHAUSTED
     error_code = "PAYLOAD_TOO_LARGE"
@@ -103,13 +105,13 @@ class PayloadTooLarge(Error):
     def over(cls, limit: int) -> PayloadTooLarge:
         """Return the error of a body that has more bytes than this."""
         size = f"{limit >> 20} MiB" if limit >= 1 << 20 else f"{limit >> 10} KiB"
-        return cls(f"the body is over {size}")
+        return cls(f"the body is larger than {size}")
 
 
 class RateLimited(Error):
-    """Too many requests in a time; the next one may come after ``wait`` seconds, 1 at least.
+    """Too many requests. The next one is accepted after ``wait`` seconds, at least 1.
 
-    ``headers`` say how it stands with the limit (`rate_limits`).
+    ``headers`` describe the state of the limit (`rate_limits`).
     """
 
     code = Code.RESOURCE_EXHAUSTED
@@ -124,7 +126,7 @@ class RateLimited(Error):
 
 
 class UnsupportedMediaType(Error):
-    """The body is of a type that is not read here."""
+    """The call does not accept a body of this media type."""
 
     code = Code.INVALID_ARGUMENT
     error_code = "UNSUPPORTED_MEDIA_TYPE"

@@ -32,7 +32,7 @@ class Modular(InvalidArgument):
     """In modular mode, users sign in only through identity providers."""
 
     error_code = "MODULAR_AUTH"
-    sentence = "this server is in modular mode: people sign in by identity providers alone"
+    sentence = "in modular mode, users can sign in only with an identity provider"
 
 
 class Duplicate(Error):

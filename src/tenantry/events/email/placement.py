@@ -80,7 +80,7 @@ def check(subject: str, text: str, markup: str, marked: Mapping[str, str]) -> No
 
     """
     if marked.get(LINK, "\n") in subject:
-        raise Misplaced("subject", "the subject may not hold the link")
+        raise Misplaced("subject", "the subject must not contain the link")
     _check_text("subject", subject, marked)
     _check_text("plain_content", text, marked)
     if any(mark in markup for mark in marked.values()):

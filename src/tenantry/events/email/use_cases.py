@@ -34,87 +34,87 @@ PLACEHOLDERS = {
         Placeholder(
             "app_name",
             "Application",
-            "The name of your product; of the application signed in to, until it has one.",
+            "Name of your product, or of the application if the product has no name.",
             _APP,
             "Example",
         ),
         Placeholder(
             "app_logo_url",
             "Logo",
-            "The address of your logo; empty without one.",
+            "URL of your logo. Empty if you have none.",
             _APP,
             "https://www.example.com/logo.png",
         ),
         Placeholder(
             "app_support_email",
-            "Support address",
-            "The address for questions; empty without one.",
+            "Support email address",
+            "Email address for questions. Empty if you have none.",
             _APP,
             "support@example.com",
         ),
         Placeholder(
             "app_organization_meta_name",
-            "Word for organizations",
-            "What your product calls an organization.",
+            "Term for organizations",
+            "Your product's term for an organization.",
             _APP,
             "organization",
         ),
         Placeholder(
             "organization_name",
             "Organization",
-            "The name of the organization; empty where the mail is of none.",
+            "Name of the organization. Empty if the email belongs to none.",
             _READER,
             "Acme Corp",
         ),
         Placeholder(
             "user_name",
-            "Name of the reader",
-            "The name of the person; empty while it is unknown.",
+            "Name of the recipient",
+            "Name of the user. Empty if unknown.",
             _READER,
             "Ada Lovelace",
         ),
         Placeholder(
             "user_email",
-            "Address of the reader",
-            "The address that the mail goes to.",
+            "Email address of the recipient",
+            "Email address of the recipient.",
             _READER,
             "ada@example.com",
         ),
         Placeholder(
             "user_language",
-            "Language of the reader",
-            "en, de, fr, es, it, nl or pt: see docs/guides/mail.md for how it is found.",
+            "Language of the recipient",
+            "en, de, fr, es, it, nl or pt. See docs/guides/mail.md for how it is chosen.",
             _READER,
             "en",
         ),
         Placeholder(
             "inviter_email",
-            "Address of the inviter",
-            "The address of the person who invites; empty where a program does.",
+            "Email address of the inviter",
+            "Email address of the inviting user. Empty if an API client sent the invitation.",
             _READER,
             "grace@example.com",
         ),
         Placeholder(
             "link",
             "Link",
-            "The address to open; empty where the mail has a code alone.",
+            "URL to open. Empty if the email has only a code.",
             _PROOF,
             "https://app.example.com/link",
         ),
         Placeholder(
-            "otp", "Code", "The code; empty where the mail has a link alone.", _PROOF, "042917"
+            "otp", "Code", "The code. Empty if the email has only a link.", _PROOF, "042917"
         ),
         Placeholder(
             "expiry_time_relative",
-            "Time left",
-            "How long code and link are good, as in: 5 minutes.",
+            "Validity",
+            "How long the code and the link are valid, such as: 5 minutes.",
             _PROOF,
             "5 minutes",
         ),
         Placeholder(
             "expire_time",
-            "End",
-            "When code and link end, as in: 5 November 2026, 14:05 UTC.",
+            "Expiry",
+            "When the code and the link expire, such as: 5 November 2026, 14:05 UTC.",
             _PROOF,
             "5 November 2026, 14:05 UTC",
         ),
@@ -151,16 +151,18 @@ def _signing(name: str, title: str, description: str, *proofs: str) -> UseCase:
 
 
 _INVITING = ("link", *_LIFE, "inviter_email", *_OF_READER, *_OF_ALL)
-_IN, _UP = "Sent to people who sign in", "Sent to people who sign up"
+_IN, _UP = "Sent to users who sign in", "Sent to users who sign up"
 USE_CASES = {
     one.name: one
     for one in (
-        _signing("LOGIN", "Sign-in", f"{_IN}, unless a closer template is enabled.", "otp", "link"),
+        _signing(
+            "LOGIN", "Sign-in", f"{_IN}, unless a more specific template is enabled.", "otp", "link"
+        ),
         _signing("OTP_LOGIN", "Sign-in: any code", f"{_IN} with a code.", "otp", "link"),
         UseCase(
             "MEMBER_INVITE",
             "Invitation of an operator",
-            "No mail of this version is for it.",
+            "Not sent by this version.",
             _INVITING,
             "invitation",
             ("link",),
@@ -169,24 +171,38 @@ USE_CASES = {
         UseCase(
             "USER_INVITE",
             "Invitation",
-            "Sent to people who are invited to an organization.",
+            "Sent to users who are invited to an organization.",
             _INVITING,
             "invitation",
             ("link",),
         ),
         _signing(
-            "USER_LOGIN", "Sign-in: any way", f"{_IN}, before the general one.", "otp", "link"
+            "USER_LOGIN", "Sign-in: any method", f"{_IN}. More specific than LOGIN.", "otp", "link"
         ),
-        _signing("SIGNUP", "Sign-up", f"{_UP}, unless a closer one is enabled.", "otp", "link"),
+        _signing(
+            "SIGNUP",
+            "Sign-up",
+            f"{_UP}, unless a more specific template is enabled.",
+            "otp",
+            "link",
+        ),
         _signing("USER_LOGIN_OTP", "Sign-in: code", f"{_IN} with a code.", "otp"),
         _signing("USER_LOGIN_LINK", "Sign-in: link", f"{_IN} with a link.", "link"),
         _signing(
-            "USER_LOGIN_LINK_OTP", "Sign-in: link and code", f"{_IN} with both.", "otp", "link"
+            "USER_LOGIN_LINK_OTP",
+            "Sign-in: link and code",
+            f"{_IN} with a link and a code.",
+            "otp",
+            "link",
         ),
         _signing("USER_SIGNUP_OTP", "Sign-up: code", f"{_UP} with a code.", "otp"),
         _signing("USER_SIGNUP_LINK", "Sign-up: link", f"{_UP} with a link.", "link"),
         _signing(
-            "USER_SIGNUP_LINK_OTP", "Sign-up: link and code", f"{_UP} with both.", "otp", "link"
+            "USER_SIGNUP_LINK_OTP",
+            "Sign-up: link and code",
+            f"{_UP} with a link and a code.",
+            "otp",
+            "link",
         ),
     )
 }

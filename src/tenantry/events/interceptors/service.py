@@ -108,7 +108,7 @@ class Interceptors:
         if not chain:
             return NOTHING
         if call.db.remembered is None:
-            raise RuntimeError("interceptors are never asked within a transaction")
+            raise RuntimeError("interceptors must not be called within a transaction")
         until = time.monotonic() + ALL_SECONDS
         claims: dict[str, Any] = {}
         membership = None
@@ -197,9 +197,7 @@ class Interceptors:
         if seconds <= 0:
             raise Failed("NOT_ASKED", "those before it took all the time that there is")
         if not self._breakers.enter(interceptor.id):
-            raise Failed(
-                "NOT_ASKED", "it has failed again and again, and is left alone for a while"
-            )
+            raise Failed("NOT_ASKED", "it is paused after repeated failures")
         answered: bool | None = None
         self._uses.note(interceptor.id)
         try:

@@ -127,7 +127,7 @@ def _file(url: SplitResult) -> Target:
     path = unquote(url.path)
     if url.netloc not in {"", "localhost"} or not path.startswith("/"):
         raise ValueError(
-            "must name a file by its whole path, such as file:///var/log/events.ndjson"
+            "must be the absolute path of a file, such as file:///var/log/events.ndjson"
         )
     if path.endswith("/") or "\0" in path or Path(path).is_dir():
         raise ValueError("names a folder, not a file")
@@ -137,7 +137,7 @@ def _file(url: SplitResult) -> Target:
 
 def _syslog(url: SplitResult, host: str) -> Target:
     if url.path.strip("/") or url.username is not None:
-        raise ValueError("must be scheme, host and port only: syslog knows no user and no path")
+        raise ValueError("must be scheme, host and port only: syslog URLs have no user and no path")
     options = _options(url, allowed=_FILES if url.scheme == SYSLOG_TLS else set())
     port = url.port or _PORTS[url.scheme]
     return Target(_name(url.scheme, host, port), url.scheme, host, port, tls=_files(options))
@@ -174,7 +174,7 @@ def _options(url: SplitResult, *, allowed: set[str]) -> dict[str, str]:
             raise ValueError(
                 f"takes only the options {', '.join(words)}, each once"
                 if words
-                else "takes no options (?...)"
+                else "must not have options (?...)"
             )
         options[name] = value
     return options

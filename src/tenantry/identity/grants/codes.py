@@ -228,7 +228,9 @@ def _check_verifier(client: Client, challenge: str | None, verifier: str) -> Non
     if challenge is None:
         if client.is_public:
             # Nothing else proves the bearer of the code (RFC 9700 section 2.1.1).
-            raise InvalidGrant("this client must ask for its codes with a code_challenge")
+            raise InvalidGrant(
+                "this client must send a code_challenge in the authorization request"
+            )
         # Somebody left the challenge out of the request (RFC 9700 section 4.8.2).
         if verifier:
             raise InvalidGrant("code_verifier: the code was asked for without a code_challenge")

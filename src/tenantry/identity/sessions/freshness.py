@@ -67,10 +67,11 @@ class Freshness:
 
 
 class ByProviderAlone(errors.PermissionDenied):
-    """The account is the person's, in all organizations: one's provider does not open it."""
+    """The account is shared by organizations: the provider of one is not sufficient."""
 
     sentence = (
-        "an organization's provider alone does not open the account: sign in another way first"
+        "a sign-in with an organization's identity provider is not sufficient: sign in with "
+        "another method"
     )
 
 

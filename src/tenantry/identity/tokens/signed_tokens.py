@@ -83,7 +83,7 @@ def _fault(token: str, issuer: str) -> str:
         )
     if claims.get("iss") != issuer:
         return f"it is of another issuer than {issuer}, get one by POST /oauth/token there"
-    return f"none of the keys of {issuer} has signed it, get a new one by POST /oauth/token"
+    return f"it is not signed by a key of {issuer}, get a new one from POST /oauth/token"
 
 
 async def signed(

@@ -91,7 +91,7 @@ def _check_chunk(kind: bytes, body: bytes) -> None:
         if len(body) > _KEPT_CHUNKS[kind]:
             raise NotAPicture("has a part that is too long")
     elif not kind[0] & 0x20:  # a critical chunk (section 5.4)
-        raise NotAPicture("has a part that nobody knows")
+        raise NotAPicture("has an unknown part")
 
 
 def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -382,7 +382,7 @@ def _user_texts(given: pb.UserManagement) -> tuple[dict[str, str], dict[str, str
     _check_constants(given, "user_management", _USER_CONSTANTS)
     for name, where in (
         ("max_users_limit", "each organization has its own: max_allowed_users"),
-        ("sync_user_profile_on_signin", "each connection says so itself"),
+        ("sync_user_profile_on_signin", "is a setting of each connection"),
     ):
         if getattr(given, name) is not None:
             raise errors.InvalidArgument.field(f"user_management.{name}", "unused", where)
@@ -390,7 +390,7 @@ def _user_texts(given: pb.UserManagement) -> tuple[dict[str, str], dict[str, str
         raise errors.InvalidArgument.field(
             "user_management.org_user_relationship",
             "constant",
-            "people may be in several organizations here",
+            "users can belong to several organizations",
         )
     texts: dict[str, str] = {}
     fields: dict[str, str] = {}

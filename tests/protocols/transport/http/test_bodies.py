@@ -40,7 +40,7 @@ async def test_such_a_body_has_a_limit_too(ask, taken, monkeypatch):
     pieces = [b"x" * (1 << 20)] * 7
     answer = await ask("POST", "/trial/stream", chunks=pieces)
     assert answer.error["status"] == 413
-    assert answer.error["message"] == "the body is over 5 MiB"
+    assert answer.error["message"] == "the body is larger than 5 MiB"
     assert len(taken) == 5
     answer = await ask("POST", "/trial/stream", b"", content_length=str(6 << 20))
     assert answer.error["status"] == 413

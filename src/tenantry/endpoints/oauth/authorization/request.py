@@ -176,7 +176,7 @@ def _state_problem(asked: Parameters) -> str | None:
     if len(state) > STATE_MAX:
         return f"state must have at most {STATE_MAX} characters, got {len(state)}"
     if _CONTROL.search(state):
-        return "state may hold no control characters"
+        return "state must not contain control characters"
     return None
 
 
@@ -206,7 +206,7 @@ def _check_form(asked: Parameters) -> None:
                 "invalid_request", f"{name} must have at most {most} characters, got {len(value)}"
             )
         if _CONTROL.search(value):
-            raise Failed("invalid_request", f"{name} may hold no control characters")
+            raise Failed("invalid_request", f"{name} must not contain control characters")
 
 
 def _check_response_type(client: Client, asked: Parameters) -> None:

@@ -72,7 +72,7 @@ async def attempt(client: Outgoing, claimed: Claimed, *, seconds: float) -> Resu
     at, started = now(), time.perf_counter()
     status, problem, response = None, None, None
     if claimed.body is None:
-        problem = "the event is kept no longer"
+        problem = "the event is no longer stored"
     elif claimed.signer is None:
         problem = "the signing secret cannot be decrypted"
     else:

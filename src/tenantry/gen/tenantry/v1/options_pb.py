@@ -111,7 +111,7 @@ class RpcOption(Message[_RpcOptionFields]):
             ```
         reads:
             Whether the call changes nothing although its HTTP method is not GET.
-            Read-only operators can then make it.
+            Read-only operators can then call it.
 
             ```proto
             bool reads = 12;

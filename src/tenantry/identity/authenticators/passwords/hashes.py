@@ -20,7 +20,7 @@ FORMS = (
     "must be a hash by argon2, bcrypt, scrypt or pbkdf2 in PHC or modular crypt format, such as "
     "$argon2id$v=19$m=65536,t=3,p=4$... or $2b$12$..."
 )
-TOO_DEAR = "asks for more work than sign-in gives it"
+TOO_DEAR = "is too expensive to verify"
 
 # The bounds of one verification: on a core of 2026, about two seconds at most.
 _MEMORY = 256 << 20  # bytes
