@@ -57,7 +57,7 @@ def _any(column: Column[Any], *conditions: ColumnElement[bool]) -> Statement:
     return Statement(select(column).where(*conditions).limit(1))
 
 
-_NOT_FRESH = "the database is not fresh: it has {} already; import into a new one"
+_NOT_FRESH = "the database is not empty: it already has {}; import into a new one"
 
 _r = roles.c
 _of_environment = _r.organization_id.is_(None)
