@@ -45,6 +45,7 @@ def test_of_node():
     assert printed("node", "methods.mjs", cwd=CONFORMANCE / "node") == listed("node")
 
 
+@pytest.mark.thorough
 def test_of_go():
     need("go")
     assert printed("go", "run", "./methods", cwd=CONFORMANCE / "go") == listed("go")

@@ -164,6 +164,7 @@ def test_a_person_signs_in_refreshes_and_signs_out(page, app, mailbox):
     assert page.url == f"{app}/account"
 
 
+@pytest.mark.thorough
 def test_an_accepted_invitation_goes_on_at_the_login_of_the_application(
     page, app, tenantry, mailbox
 ):
@@ -180,6 +181,7 @@ def test_an_accepted_invitation_goes_on_at_the_login_of_the_application(
     assert person_of(page)["sub"] == made["user"]["id"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("protocol", ["SAML", "OpenID Connect"])
 def test_a_sign_in_that_the_provider_begins_goes_on_at_the_login_of_the_application(
     page, app, tenantry, protocol
@@ -207,6 +209,7 @@ def test_a_sign_in_that_the_provider_begins_goes_on_at_the_login_of_the_applicat
     assert len(session_of(page, app)) <= TARGET
 
 
+@pytest.mark.thorough
 def test_a_forged_sign_in_of_a_provider_is_one_that_begins_anew(page, app, tenantry):
     page.goto(f"{app}/login?idp_initiated_login=e30.e30.e30")
     page.wait_for_url(f"{tenantry.url}/login/*")

@@ -136,6 +136,7 @@ async def test_a_server_that_does_not_answer_is_no_proof_yet(customer, name_serv
         assert not await customer.verify(claim)
 
 
+@pytest.mark.thorough
 @pytest.mark.wires("rest")
 async def test_a_silent_server_takes_five_seconds(customer, name_server):
     claim = await customer.claim()

@@ -62,6 +62,7 @@ def counts(place, eventually):
     return _Counts(place, eventually)
 
 
+@pytest.mark.thorough
 async def test_calls_count_for_their_client_in_all_processes(place, counts):
     client_id = place.server.client_id
     before = await counts.of("API_CALLS", client_id)
@@ -113,6 +114,7 @@ async def test_a_sign_in_counts_by_its_method_and_makes_a_user_active(place, cou
     await counts.become("SIGN_IN_ERRORS", (1, 0), "access_denied", errors)
 
 
+@pytest.mark.thorough
 async def test_events_and_attempts_of_webhooks_count(place, counts):
     made = await place.api.webhooks.create_endpoint(
         endpoint={
@@ -142,6 +144,7 @@ async def test_requests_of_a_directory_count(place, counting, counts):
     await provider.aclose()
 
 
+@pytest.mark.thorough
 async def test_requests_over_a_limit_count(place, counts):
     application = await place.application()
     before = await counts.of("RATE_LIMITS", "token")

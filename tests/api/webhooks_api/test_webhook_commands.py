@@ -64,6 +64,7 @@ async def test_an_endpoint_is_made_listed_shown_and_deleted(api, make, server, e
     assert lines["secret"] not in json.dumps([told, listed, table])
 
 
+@pytest.mark.thorough
 async def test_an_endpoint_is_changed_disabled_enabled_and_gets_a_new_secret(api, server, key):
     changed = await printed(server, "update", key, "--description", "New", "-e", "role.created")
     assert (changed["description"], changed["event_types"]) == ("New", ["role.created"])
@@ -80,6 +81,7 @@ async def test_an_endpoint_is_changed_disabled_enabled_and_gets_a_new_secret(api
     assert read["description"] == "New"
 
 
+@pytest.mark.thorough
 async def test_examples_are_sent_listed_and_sent_once_more(api, server, key):
     sent = await printed(server, "test", key, "role.created")
     delivery = sent["delivery"]

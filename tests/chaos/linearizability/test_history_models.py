@@ -146,6 +146,7 @@ def model_of(name):
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", KEPT)
 def test_a_promise_that_is_kept_is_found(name):
     need("go")

@@ -64,6 +64,7 @@ def test_the_commands_beside_a_server_that_runs(tmp_path):
         assert copy.run("restore", *wrong).returncode == 2
 
 
+@pytest.mark.thorough
 def test_on_postgresql_it_says_how_without_the_password(tmp_path, postgresql_url):
     migrate.upgrade(postgresql_url)
     (tmp_path / "data").mkdir(mode=0o700)

@@ -160,6 +160,7 @@ def test_a_full_disk_leaves_nothing_behind(place, tmp_path, monkeypatch):
     assert listed(tmp_path) == ["data"]
 
 
+@pytest.mark.thorough
 def test_a_disk_that_fills_up_meanwhile_leaves_nothing_behind(place, tmp_path):
     """The limit of a process on its files is what a full disk is to SQLite."""
     script = (
@@ -312,6 +313,7 @@ def test_a_database_that_cannot_be_read_is_moved_aside_with_its_log(place, tmp_p
     assert tally(path_of(place)) == 1
 
 
+@pytest.mark.thorough
 def test_one_that_is_killed_between_two_names_is_seen_by_a_start_and_done_again(place, tmp_path):
     set_tally(place, 1)
     backups.make(path_of(place), tmp_path / "backup")

@@ -102,6 +102,7 @@ async def test_no_call_fails_while_the_last_release_is_replaced_and_comes_back(d
         assert "Traceback" not in server.log.read_text()
 
 
+@pytest.mark.thorough
 async def test_a_command_of_the_last_release_runs_on_the_schema_of_this_one(deployment):
     before = deployment(LastRelease)  # in a new database of ours, it would have no place
     await started(before)

@@ -271,6 +271,7 @@ def test_several_that_start_at_once_build_each_index_once(on_postgresql, later):
     assert [valid for _, valid in asked(url, VALID)] == [True, True]
 
 
+@pytest.mark.thorough
 def test_a_contract_waits_for_the_last_process_of_before_and_then_closes_it_out(older, later):
     floor = status(later, older)["floor"]
     made = later.run(older, "migrate")

@@ -66,6 +66,7 @@ def test_every_row_is_there_after_an_upgrade_that_was_killed_on_its_way(
     assert hashed(former, of) == before
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(500)
 def test_commands_refuse_a_database_older_than_the_baseline(tmp_path):
     before = f"{int(BASELINE) - 1:04}"

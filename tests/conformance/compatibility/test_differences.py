@@ -71,6 +71,7 @@ def test_each_difference_has_a_test():
         assert f"test_{name}" in globals(), difference["calls"]
 
 
+@pytest.mark.thorough
 def test_get_organization_by_external_id(api, post):
     external_id = unique("globex")
     post("organizations", display_name="Globex", external_id=external_id)

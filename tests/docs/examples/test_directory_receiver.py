@@ -26,6 +26,7 @@ def until(whether, seconds=40):
     return found
 
 
+@pytest.mark.thorough
 def test_users_follow_a_directory(sending_server, tmp_path):
     port = free_port()
     with management(sending_server) as api:

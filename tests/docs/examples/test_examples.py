@@ -155,6 +155,7 @@ def test_an_access_token_reads_and_writes_the_invoices_of_its_organization(examp
     assert answer.json() == {"organization_id": acme.id, "amounts": [12]}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("header", [bearer, x_api_key])
 def test_an_api_key_reads_and_writes_the_invoices_of_its_organization(example, admin, header):
     acme = Customer(admin, "Acme")
@@ -214,6 +215,7 @@ def test_an_invalidated_key_is_refused_within_a_second(example, acme):
     ends(example, x_api_key(key), at=time.time() + 1)
 
 
+@pytest.mark.thorough
 def test_an_expired_key_is_refused(example, acme):
     expiry = datetime.now(UTC) + timedelta(seconds=3)
     key, _ = acme.key(READ, expiry=expiry.isoformat())
@@ -298,6 +300,7 @@ def test_one_that_waits_for_tenantry_keeps_nobody_else_waiting(example, acme, ow
     assert {answer.result().status_code for answer in waiting} == {200}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("command", EACH["params"], ids=EACH["ids"])
 def test_a_customer_is_not_blamed_where_the_api_itself_is_refused(
     command, admin, acme, own_server, tmp_path

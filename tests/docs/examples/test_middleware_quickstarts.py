@@ -98,6 +98,7 @@ def member(api, email, name):
     return made["id"], user["id"]
 
 
+@pytest.mark.thorough
 def test_a_person_signs_up_switches_signs_out_and_in_again(page, app, tenantry, mailbox):
     page.goto(app)
     email = sign_up(page, mailbox, "Analytical <Engines> & Co")
@@ -129,6 +130,7 @@ def test_a_person_signs_up_switches_signs_out_and_in_again(page, app, tenantry, 
     page.wait_for_url(f"{app}/invoices?of=may")
 
 
+@pytest.mark.thorough
 def test_a_page_takes_the_permission_that_it_needs(page, app, tenantry, mailbox, role):
     page.goto(app)
     email = sign_up(page, mailbox, "Invoicing")
@@ -143,6 +145,7 @@ def test_a_page_takes_the_permission_that_it_needs(page, app, tenantry, mailbox,
     expect(page.get_by_role("heading", name="Invoices")).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_a_sign_in_that_the_provider_begins_comes_to_the_account(page, app, tenantry):
     page.goto(f"{tenantry.url}/simulator")
     page.get_by_role("link", name="Test Organization, SAML").click()

@@ -91,6 +91,7 @@ def opened(request, page, port):
     return page
 
 
+@pytest.mark.thorough
 @pytest.mark.one_of("plain", "react")
 def test_the_portal_opens_in_a_frame_of_another_site_and_works(opened):
     portal = opened.frame_locator("iframe")
@@ -154,6 +155,7 @@ def test_a_link_that_was_used_tells_so(page, port, tenantry):
     ]
 
 
+@pytest.mark.thorough
 def test_the_end_of_a_session_is_told_and_shown(page, port):
     page.clock.install()
     page.goto(f"http://127.0.0.1:{port}/react")  # which leaves the frame as it is

@@ -200,6 +200,7 @@ def test_a_person_signs_up_refreshes_signs_out_and_in_again(visit, app, mailbox)
     expect(page.get_by_text(email)).to_be_visible()
 
 
+@pytest.mark.thorough
 @THE_REST
 def test_who_is_signed_in_already_is_not_asked_again(visit, app, mailbox):
     page = visit()
@@ -213,6 +214,7 @@ def test_who_is_signed_in_already_is_not_asked_again(visit, app, mailbox):
     assert page.url == f"{app}/"
 
 
+@pytest.mark.thorough
 @THE_REST
 def test_a_person_goes_from_one_organization_to_another(visit, tenantry, mailbox):
     page = visit()
@@ -236,6 +238,7 @@ def test_a_person_goes_from_one_organization_to_another(visit, tenantry, mailbox
     expect(page.get_by_role("heading", name="First")).to_be_visible()
 
 
+@pytest.mark.thorough
 @THE_REST
 def test_a_person_signs_in_by_a_passkey(visit, app, tenantry, mailbox):
     page = visit()
@@ -257,6 +260,7 @@ def test_a_person_signs_in_by_a_passkey(visit, app, tenantry, mailbox):
     expect(page.get_by_text(email)).to_be_visible()
 
 
+@pytest.mark.thorough
 @THE_REST
 def test_a_session_that_has_ended_there_is_over_here_with_the_next_refresh(
     visit, app, tenantry, mailbox

@@ -99,6 +99,7 @@ def test_somebody_of_the_organization_signs_in_at_its_provider(page, app):
     expect(page.get_by_label("Email address")).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_the_organization_enforces_it_on_our_own_page(page, app, tenantry):
     page.goto(f"{app}/login")
     page.wait_for_url(f"{tenantry.url}/login/*")
@@ -114,6 +115,7 @@ def test_everybody_else_signs_in_as_always(page, app, tenantry):
     expect(page.get_by_label("Email address")).to_have_value("carol@globex.example")
 
 
+@pytest.mark.thorough
 def test_a_sign_in_can_begin_at_the_provider(page, app, tenantry):
     page.goto(f"{tenantry.url}/simulator")
     page.get_by_role("link", name="Test Organization, SAML").click()

@@ -110,6 +110,7 @@ def names(http, organization):
     return http.get("/organizations").json().get(organization)
 
 
+@pytest.mark.thorough
 def test_what_tenantry_sends_is_taken(command, sending_server, tmp_path):
     port = free_port()
     with management(sending_server) as api:
@@ -198,6 +199,7 @@ def test_what_is_not_signed_right_is_refused(receiver):
     assert receiver.post("/webhooks", content=body, headers=good | both).status_code == 201
 
 
+@pytest.mark.thorough
 def test_what_was_taken_before_the_end_is_there_after_it(command, live_server, tmp_path):
     made = event(1)
     with started(command, live_server, tmp_path) as http:

@@ -66,6 +66,7 @@ def test_typing_finds_an_operation(visit):
     expect(page.locator("#contents")).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_fields_errors_and_events_are_found(visit):
     page = visit("/docs/api/GetUser")
     assert "Create organization" in found(page, "slug")
@@ -88,6 +89,7 @@ def test_fields_errors_and_events_are_found(visit):
     assert found(page, "create organisation")[0] == "Create organization"
 
 
+@pytest.mark.thorough
 def test_titles_rank_before_headings_and_text(visit):
     page = visit()
     for typed, first in {
@@ -137,6 +139,7 @@ def test_a_link_to_where_an_operation_was_leads_to_its_page(visit):
     assert page.url.endswith("/docs#Changes")
 
 
+@pytest.mark.thorough
 def test_the_language_is_switched_everywhere_and_kept(visit):
     page = visit("/docs/api/UpdateOrganization")
     sample = page.locator(".sample")
@@ -311,6 +314,7 @@ def test_everybody_can_read_it(visit, width, scheme):
         assert Axe().run(page).response["violations"] == [], path
 
 
+@pytest.mark.thorough
 def test_without_script_everything_can_be_read(visit):
     page = visit("/docs/api/UpdateOrganization", java_script_enabled=False)
     sample = page.locator(".sample")
@@ -326,6 +330,7 @@ def test_without_script_everything_can_be_read(visit):
     expect(page.locator("#search")).to_be_hidden()
 
 
+@pytest.mark.thorough
 def test_without_script_a_phone_finds_the_list_below(visit):
     page = visit("/docs/api/UpdateOrganization", width=320, java_script_enabled=False)
     expect(page.get_by_role("button", name="Menu")).to_be_hidden()

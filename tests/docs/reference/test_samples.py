@@ -431,6 +431,7 @@ def variables(api, own_server, provider, tmp_path_factory):
     forget(api)
 
 
+@pytest.mark.thorough
 @pytest.mark.one_of("sh", "js", "python", "go", "java")
 @pytest.mark.parametrize("language", RUNNERS)
 def test_every_sample_runs(language, methods, own_server, variables, tmp_path):
@@ -505,6 +506,7 @@ def sent(api, request, headers):
     return api.send(built)
 
 
+@pytest.mark.thorough
 def test_etags_are_where_the_reference_says(reference, api, variables):
     """And If-Match stops just what it says."""
     operations = {operation.name: operation for operation in reference[0]}

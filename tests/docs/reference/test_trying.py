@@ -82,6 +82,7 @@ def test_an_operation_is_sent(visit, served):
     expect(page.locator(".said")).to_contain_text("401")
 
 
+@pytest.mark.thorough
 def test_a_local_server_has_a_token_for_its_own_pages(visit, served):
     page = visit("CreateOrganization", own_token=True)
     expect(page.locator(".caller")).to_contain_text(served.client_id)
@@ -144,6 +145,7 @@ def shown(page):
     return json.loads(page.locator(".answer code").inner_text())
 
 
+@pytest.mark.thorough
 def test_tokens_are_got_explained_and_taken_back(visit, served):
     page = visit("Token")
     expect(field(page, "grant_type")).to_have_value("client_credentials")
@@ -189,6 +191,7 @@ def test_tokens_are_got_explained_and_taken_back(visit, served):
     assert all("cookie" not in request.headers for request in page.asked)
 
 
+@pytest.mark.thorough
 def test_an_endpoint_is_sent_what_its_fields_hold_alone(visit, served):
     """The token of a client, which the tab keeps for operations, does not go along."""
     page = visit("ListOrganization")
@@ -213,6 +216,7 @@ def test_an_endpoint_is_sent_what_its_fields_hold_alone(visit, served):
     expect(page.locator(".caller")).to_contain_text(served.client_id)  # still
 
 
+@pytest.mark.thorough
 @pytest.mark.one_of("390", "1280", "light", "dark")
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
 def test_everybody_can_use_it(visit, width, scheme):

@@ -135,6 +135,7 @@ async def test_a_passkey_is_added_and_renamed_and_deleted(visit, person):
         assert await passkeys.list_of(person.database, person.id) == []
 
 
+@pytest.mark.thorough
 async def test_a_passkey_that_is_there_already_is_not_added_twice(visit, person):
     async with visit("passkeys") as page:
         await with_authenticator(page)
@@ -167,6 +168,7 @@ async def test_long_after_the_sign_in_a_code_is_asked_for(visit, person):
         await expect(page.get_by_role("status")).to_contain_text("Passkey added.")
 
 
+@pytest.mark.thorough
 async def test_an_app_is_set_up(visit, person):
     async with visit("security", locale="en-GB") as page:
         await page.get_by_role("button", name="Set up an authenticator app").click()
@@ -226,6 +228,7 @@ async def keep(page, codes, email):
     await page.emulate_media(media="screen")
 
 
+@pytest.mark.thorough
 async def test_a_page_leads_back_to_the_application(visit, person, account_server):
     rest = Rest(account_server)
     token = await access_token(rest.http, account_server.client_id, account_server.client_secret)
@@ -283,6 +286,7 @@ async def test_who_signed_in_long_ago_shows_who_they_are_and_comes_back(visit, p
         await expect(page.get_by_role("button", name="Set up an authenticator app")).to_be_visible()
 
 
+@pytest.mark.thorough
 @pytest.mark.one_of("True", "False")
 @pytest.mark.parametrize("javascript", [True, False])
 async def test_other_browsers_are_signed_out(visit, person, javascript):
@@ -309,6 +313,7 @@ async def test_without_script_all_but_adding_works(visit, person, account_server
         await expect(page.get_by_role("status")).to_contain_text("Passkey deleted.")
 
 
+@pytest.mark.thorough
 async def test_by_keyboard_alone(visit, person, account_server):
     await person.add_passkey(software(account_server))
     async with visit("passkeys") as page:

@@ -66,6 +66,7 @@ async def _opened(entered, path, **options: object):
     return page, faults
 
 
+@pytest.mark.thorough
 async def test_charts_are_accessible(entered, sending_server):
     page, faults = await _opened(
         entered, f"{sending_server.url}/console/overview", reduced_motion="reduce"
@@ -109,6 +110,7 @@ async def test_a_chart_works_without_script(entered, sending_server):
     assert await card.locator("svg .hit").count() == 30
 
 
+@pytest.mark.thorough
 async def test_the_language_of_a_snippet_is_chosen_by_keyboard(entered, sending_server):
     page, _ = await _opened(entered, f"{sending_server.url}/console/applications")
     await page.locator(".heading summary").click()
@@ -128,6 +130,7 @@ async def test_the_language_of_a_snippet_is_chosen_by_keyboard(entered, sending_
     assert id_ in await page.evaluate("navigator.clipboard.readText()")
 
 
+@pytest.mark.thorough
 async def test_a_dismissed_checklist_is_gone(entered, sending_server):
     page, _ = await _opened(entered, f"{sending_server.url}/console/overview")
     await page.get_by_role("button", name="Dismiss").click()

@@ -152,6 +152,7 @@ async def test_the_palette_goes_to_a_page_by_the_keyboard(server, http, database
         assert faults == []
 
 
+@pytest.mark.thorough
 @pytest.mark.process
 async def test_without_a_script_the_button_leads_to_the_page(server, http, database, make):
     operator = await enter(http, database, OPERATOR)

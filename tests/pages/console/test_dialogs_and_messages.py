@@ -144,6 +144,7 @@ async def test_an_organization_is_created_and_deleted(server, http, database, sc
         await expect(page.get_by_role("status")).to_have_text(f"{name} deleted")
 
 
+@pytest.mark.thorough
 @pytest.mark.process
 async def test_open_dialogs_are_accessible(server, http, database):
     operator = await enter(http, database, OWNER)

@@ -81,6 +81,7 @@ async def shown(browser: Browser, address: str) -> Shown:
     return Shown(address, lxml.html.fromstring(answer.text))
 
 
+@pytest.mark.thorough
 async def test_every_value_of_every_filter_that_a_page_offers_is_answered(page_server):
     pages = [
         listed_page

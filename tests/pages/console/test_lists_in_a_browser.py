@@ -14,6 +14,7 @@ from tenantry.web.avatars import initials
 pytestmark = pytest.mark.process
 
 
+@pytest.mark.thorough
 async def test_rows_are_selected_by_the_keyboard_and_deleted(server, http, database, make):
     operator = await enter(http, database, OPERATOR)
     mark = unique()

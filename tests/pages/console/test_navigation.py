@@ -63,6 +63,7 @@ async def test_breadcrumbs_lead_to_the_object_of_a_tab(http, database, make):
     assert '<span aria-current="page">Members</span>' in members
 
 
+@pytest.mark.thorough
 @pytest.mark.process
 async def test_the_sidebar_fits_the_window_and_stays_in_it(server, http, database):
     operator = await enter(http, database, OPERATOR)
@@ -81,6 +82,7 @@ async def test_the_sidebar_fits_the_window_and_stays_in_it(server, http, databas
         assert await last.evaluate("one => parseFloat(getComputedStyle(one).outlineOffset)") < 0
 
 
+@pytest.mark.thorough
 @pytest.mark.process
 @pytest.mark.parametrize("script", [True, False])
 async def test_a_phone_has_a_menu_with_and_without_script(server, http, database, script):

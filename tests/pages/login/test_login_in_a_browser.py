@@ -187,6 +187,7 @@ async def test_somebody_signs_up_by_the_code_and_the_keyboard_alone(place, visit
     assert tokens["refresh_token"]
 
 
+@pytest.mark.thorough
 async def test_back_and_reload_work_after_a_wrong_code(place, visit, app):
     user = await place.make.user()
     page = await visit()
@@ -211,6 +212,7 @@ async def test_back_and_reload_work_after_a_wrong_code(place, visit, app):
     await expect(page.get_by_role("heading", name="You are signed in")).to_be_visible()
 
 
+@pytest.mark.thorough
 async def test_a_link_from_the_mail_signs_in(place, visit, app):
     user = await place.make.user()
     page = await visit()
@@ -236,6 +238,7 @@ async def test_a_link_from_the_mail_signs_in(place, visit, app):
     await expect(stranger.get_by_role("heading", name="This link was already used")).to_be_visible()
 
 
+@pytest.mark.thorough
 async def test_a_link_is_opened_where_one_began_and_the_old_tab_follows(place, visit, app):
     email = new_email()
     page = await visit(query="&prompt=create")
@@ -333,6 +336,7 @@ async def test_a_passkey_signs_in(place, visit, app):
     assert "code" in await welcomed(page, app)
 
 
+@pytest.mark.thorough
 async def test_a_passkey_is_among_what_the_field_suggests(place, browser, visit, application, app):
     """A virtual authenticator answers every request, so nobody has to choose it."""
     user = await place.make.user()
@@ -344,6 +348,7 @@ async def test_a_passkey_is_among_what_the_field_suggests(place, browser, visit,
     assert "code" in await welcomed(page, app)
 
 
+@pytest.mark.thorough
 async def test_without_a_passkey_the_page_says_so_and_other_ways_go_on(place, visit, app):
     user = await place.make.user()
     page = await visit(script=BUTTON_ALONE)
@@ -356,6 +361,7 @@ async def test_without_a_passkey_the_page_says_so_and_other_ways_go_on(place, vi
     await welcomed(page, app)
 
 
+@pytest.mark.thorough
 async def test_a_passkey_that_is_not_known_here_is_refused(place, visit, app):
     user = await place.make.user()
     key = await new_passkey(place, user)
@@ -393,6 +399,7 @@ async def test_a_second_factor_is_given(place, visit, app):
     await welcomed(page, app)
 
 
+@pytest.mark.thorough
 async def test_somebody_switches_organization_with_a_session(place, visit, app, application):
     first, second = [await place.make.organization(name) for name in ("First", "Second")]
     user = await place.make.user(first["id"])
@@ -428,6 +435,7 @@ async def test_somebody_switches_organization_with_a_session(place, visit, app, 
     assert claims_of(tokens["id_token"])["oid"] == second["id"]
 
 
+@pytest.mark.thorough
 async def test_somebody_with_a_session_founds_another_organization(place, visit, app, application):
     first = await place.make.organization("Solo")
     user = await place.make.user(first["id"])
@@ -493,6 +501,7 @@ async def test_without_script_the_way_by_mail_works(place, visit, app):
     await welcomed(page, app)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("script", [True, False])
 async def test_an_answer_by_a_form_arrives(place, visit, app, script):
     user = await place.make.user()
@@ -507,6 +516,7 @@ async def test_an_answer_by_a_form_arrives(place, visit, app, script):
     assert set(answer) == {"code", "state", "iss"}
 
 
+@pytest.mark.thorough
 async def test_an_invitation_leads_to_the_application(place, visit, app):
     organization, email = await place.make.organization("Globex"), new_email()
     await place.api.users.create_user_and_membership(
@@ -524,6 +534,7 @@ async def test_an_invitation_leads_to_the_application(place, visit, app):
 # The rules of every page.
 
 
+@pytest.mark.thorough
 async def test_the_step_counts_down_until_it_may_be_tried_again(place, visit):
     user = await place.make.user()
     page = await visit()
@@ -553,6 +564,7 @@ async def test_the_step_counts_down_until_it_may_be_tried_again(place, visit):
     await expect(over).to_have_attribute("aria-live", "polite")
 
 
+@pytest.mark.thorough
 async def test_after_too_many_wrong_codes_one_starts_again(place, visit, app):
     user = await place.make.user()
     page = await visit(query="&prompt=create")
@@ -577,6 +589,7 @@ async def test_after_too_many_wrong_codes_one_starts_again(place, visit, app):
     assert "code" in await welcomed(page, app)
 
 
+@pytest.mark.thorough
 async def test_after_too_many_wrong_second_factors_one_starts_again(place, visit, app):
     user = await place.make.user()
     await place.second_factor(user["id"])
@@ -596,6 +609,7 @@ async def test_after_too_many_wrong_second_factors_one_starts_again(place, visit
     assert app.answers == []
 
 
+@pytest.mark.thorough
 async def test_only_who_has_been_here_is_welcomed_back(place, visit, app):
     user = await place.make.user()
     page = await visit()
@@ -609,6 +623,7 @@ async def test_only_who_has_been_here_is_welcomed_back(place, visit, app):
     await expect(page.get_by_text("Welcome back.")).to_be_visible()
 
 
+@pytest.mark.thorough
 async def test_the_brand_is_the_application_until_one_is_set(start_server, browser):
     server = start_server("unnamed")
     async with deployment(server) as place:

@@ -100,6 +100,7 @@ async def test_a_second_factor_is_set_up(browser, place, scripts):
     await page.context.close()
 
 
+@pytest.mark.thorough
 @pytest.mark.process
 @pytest.mark.parametrize(
     ("policy", "title"),

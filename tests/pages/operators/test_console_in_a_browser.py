@@ -95,6 +95,7 @@ async def test_from_the_link_to_a_sign_in_by_passkey(browser, own_server):
         await expect(page.get_by_text("This device already has a passkey for you.")).to_be_visible()
 
 
+@pytest.mark.thorough
 async def test_an_owner_invites_changes_and_removes(browser, own_server):
     async with opened(browser) as page:
         await page.goto(link_of(own_server, "--name", "Grace"))
@@ -117,6 +118,7 @@ async def test_an_owner_invites_changes_and_removes(browser, own_server):
         await expect(page.get_by_role("status")).to_have_text("Alan <b> removed")
 
 
+@pytest.mark.thorough
 async def test_an_operator_signs_in_as_a_person_and_stops(browser, own_server, own_make):
     user = await own_make.user()
     async with opened(browser) as page:

@@ -30,6 +30,7 @@ def said_by(server):
     return re.search(r"Console +(\S+)(.*)", server.log.read_text())
 
 
+@pytest.mark.thorough
 def test_a_start_prints_a_link_only_while_there_is_no_operator(tmp_path):
     server = LiveServer(tmp_path).fork()
     try:
@@ -46,6 +47,7 @@ def test_a_start_prints_a_link_only_while_there_is_no_operator(tmp_path):
         server.stop()
 
 
+@pytest.mark.thorough
 def test_a_server_without_a_console_has_no_link(tmp_path):
     server = LiveServer(tmp_path, console="false").fork()
     try:

@@ -145,6 +145,7 @@ async def test_an_admin_sets_up_a_directory_alone(running, management):
         await page.get_by_text("Directory deleted.").wait_for()
 
 
+@pytest.mark.thorough
 async def test_it_works_by_keyboard_and_without_javascript(running, management):
     async with portal(running, management, java_script_enabled=False) as (page, _):
         await page.get_by_role("button", name="Any SCIM 2.0 provider").focus()

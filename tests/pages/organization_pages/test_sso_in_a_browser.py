@@ -136,6 +136,7 @@ async def test_saml(place, browser, organization, tmp_path):
     await context.close()
 
 
+@pytest.mark.thorough
 async def test_openid_connect_without_javascript(place, browser, organization, tmp_path):
     oidc_provider.install()
     organization_id, email = organization

@@ -114,6 +114,7 @@ async def test_somebody_is_invited_gets_another_role_and_is_removed(visit, peopl
         await expect(page.get_by_role("link", name=email)).to_have_count(0)
 
 
+@pytest.mark.thorough
 async def test_a_key_is_copied_and_back_does_not_show_it_again(visit):
     async with visit(f"{ORGANIZATION}/programs") as page:
         await page.get_by_label("Description").fill("Nightly import")
@@ -129,6 +130,7 @@ async def test_a_key_is_copied_and_back_does_not_show_it_again(visit):
         await expect(page.get_by_text("API key revoked.")).to_be_visible()
 
 
+@pytest.mark.thorough
 async def test_the_audit_log_opens_its_details_and_is_downloaded(visit, admin):
     await admin.done(f"{ORGANIZATION}/general/save", display_name="Renamed", logo_url="")
     async with visit(f"{ORGANIZATION}/audit") as page:
@@ -171,6 +173,7 @@ async def test_by_keyboard_alone(visit):
         await expect(page.locator(".visitor .of")).to_have_text("Typed by hand")
 
 
+@pytest.mark.thorough
 async def test_somebody_switches_and_signs_out(visit, people, admin):
     other = await people.organization(display_name="Elsewhere")
     await people.rest.users.create_membership(

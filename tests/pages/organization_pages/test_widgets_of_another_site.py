@@ -85,6 +85,7 @@ async def test_a_widget_shows_users_grows_and_survives_a_renewal(place, around, 
             assert [name for name, _ in await page.evaluate("heard") if name == "error"] == []
 
 
+@pytest.mark.thorough
 async def test_a_site_that_is_not_registered_shows_no_widget(place, around):
     with site_around(around) as site:
         async with chromium(place.server) as browser:

@@ -88,6 +88,7 @@ async def test_no_frame_of_another_site_nor_one_within_it(page, place, sites):
         assert await page.evaluate("heard") == []
 
 
+@pytest.mark.thorough
 async def test_neither_names_nor_messages_of_the_page_around_change_anything(page, place, sites):
     ours, _ = sites
     broken = []
@@ -104,6 +105,7 @@ async def test_neither_names_nor_messages_of_the_page_around_change_anything(pag
     assert broken == []
 
 
+@pytest.mark.thorough
 async def test_where_the_page_around_allows_no_copying_the_value_is_marked(page, place, sites):
     broken = []
     page.on("pageerror", lambda problem: broken.append(str(problem)))

@@ -200,6 +200,7 @@ def test_the_tail_shows_events(live_server):
     assert len(live_server.run("events", "tail", "-n", "2").stdout.splitlines()) == 2
 
 
+@pytest.mark.thorough
 @BOTH
 def test_the_tail_follows(live_server):
     output(live_server, "client", "create", "Zero")
@@ -224,6 +225,7 @@ def test_the_tail_follows(live_server):
         following.wait()
 
 
+@pytest.mark.thorough
 def test_a_reader_that_has_enough_is_no_problem(live_server):
     done = subprocess.run(
         ["bash", "-c", f"{TENANTRY} events tail --json | true"],
@@ -263,6 +265,7 @@ def test_a_log_that_nobody_touched_is_verified_and_a_change_is_told(live_server)
     assert output(live_server, "events", "verify")["problems"] == []
 
 
+@pytest.mark.thorough
 @BOTH
 def test_the_doctor_sees_events_that_nobody_puts_into_the_log(live_server):
     output(live_server, "client", "create", "Waiting")
@@ -328,6 +331,7 @@ def test_the_doctor_sees_another_master_key(live_server):
     assert "MASTER_KEY" in problems(live_server, TENANTRY_MASTER_KEY=key)["database"]
 
 
+@pytest.mark.thorough
 def test_the_doctor_sees_a_broken_mail_template(live_server, tmp_path):
     template = tmp_path / "invitation.html"
     folder = {"TENANTRY_MAIL_TEMPLATES": str(tmp_path)}

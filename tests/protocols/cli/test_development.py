@@ -88,6 +88,7 @@ def test_a_fresh_start_says_where_docs_and_mail_are_and_the_code_is_in_both(tmp_
         server.stop()
 
 
+@pytest.mark.thorough
 def test_a_start_for_production_says_so_and_shows_no_mail(tmp_path):
     server = LiveServer(tmp_path, development="false").start()
     try:

@@ -35,6 +35,7 @@ def alone(tmp_path_factory):
     started.stop()
 
 
+@pytest.mark.thorough
 def test_env_prints_the_url_of_the_server_that_runs_whatever_the_shell_is_set_to(alone, tmp_path):
     expected = alone.env
     assert expected["SCALEKIT_ENVIRONMENT_URL"] == alone.url
@@ -65,6 +66,7 @@ def test_what_a_start_says_to_run_next_works_in_any_folder(alone, tmp_path):
     assert done.stdout.split() == [alone.url, alone.client_id]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("another", [False, True], ids=["no-other", "another-tenantry"])
 def test_a_shell_has_the_program_on_its_path_and_keeps_its_own_python(alone, tmp_path, another):
     """Else its `pip install` would change the libraries of the server."""
@@ -90,6 +92,7 @@ def test_a_shell_has_the_program_on_its_path_and_keeps_its_own_python(alone, tmp
     assert not [line for line in printed if line.startswith(str(TENANTRY.parent))]
 
 
+@pytest.mark.thorough
 def test_of_a_server_that_has_stopped_the_settings_are_told(tmp_path):
     server = LiveServer(tmp_path).fork()
     server.stop()

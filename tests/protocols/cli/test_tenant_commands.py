@@ -122,6 +122,7 @@ def test_an_external_id_of_another_one_is_named(live_server, organization):
     assert taken in said
 
 
+@pytest.mark.thorough
 def test_a_list_goes_on_by_a_token_and_shows_each_once(live_server):
     word = unique("paged")
     made = [output(live_server, "org", "create", f"{word} {n}")["id"] for n in range(5)]
@@ -192,6 +193,7 @@ def test_a_person_that_is_not_there_is_named(live_server, arguments, says):
     assert refusal(live_server, "user", *arguments) == says
 
 
+@pytest.mark.thorough
 def test_a_wrong_address_or_role_is_refused(live_server, organization):
     where = ["-o", organization["id"]]
     assert "email: " in refusal(live_server, "user", "create", "nobody", *where)
@@ -200,6 +202,7 @@ def test_a_wrong_address_or_role_is_refused(live_server, organization):
     assert refusal(live_server, "user", "show", address).startswith("user not found")
 
 
+@pytest.mark.thorough
 def test_a_second_factor_that_is_not_there_is_not_taken_away(live_server, organization):
     address = f"{unique('f')}@example.com"
     output(live_server, "user", "create", address, "-o", organization["id"])
@@ -222,6 +225,7 @@ def authorize(server, client_id, uri):
     )
 
 
+@pytest.mark.thorough
 @BOTH
 def test_a_sign_in_can_come_back_to_an_address_that_was_added(live_server):
     known, further = "https://app.example.com/callback", "https://app.example.com/further"
@@ -339,6 +343,7 @@ def test_a_deletion_asks_at_a_terminal(live_server, organization, answer, code):
     assert (key in live_server.run("org", "list", "--limit", "1000").stdout) is (code == 1)
 
 
+@pytest.mark.thorough
 @pytest.mark.one_of("20", "80")
 @pytest.mark.parametrize("columns", [20, 80])
 def test_no_id_is_ever_broken_on_a_narrow_terminal(live_server, organization, columns):
@@ -362,6 +367,7 @@ def test_a_pipe_gets_a_line_for_a_row(live_server, organization):
     assert long.strip() in line
 
 
+@pytest.mark.thorough
 def test_what_a_tenant_writes_cannot_tell_a_terminal_what_to_do(
     live_server, organization, management
 ):
@@ -392,6 +398,7 @@ def test_what_a_tenant_writes_cannot_tell_a_terminal_what_to_do(
     assert printing.plain(done.stdout, "\n") == done.stdout
 
 
+@pytest.mark.thorough
 @pytest.mark.one_of("org list", "user list", "client list", "key list")
 @pytest.mark.parametrize(
     "command", ["org list", "user list", "client list", "key list", "events tail", "env", "status"]
@@ -440,6 +447,7 @@ def test_an_argument_that_is_no_text_is_refused(live_server):
     assert done.stderr.startswith("tenantry: an argument is not UTF-8")
 
 
+@pytest.mark.thorough
 def test_a_terminal_of_few_characters_shows_the_others_escaped(live_server, organization):
     output(live_server, "org", "update", organization["id"], "--name", "Größe")
     done = subprocess.run(

@@ -86,6 +86,7 @@ def connects(server, bundle):
     return by_python
 
 
+@pytest.mark.thorough
 def test_what_reads_the_systems_store_connects_and_then_no_more(served, machine, tmp_path):
     bundle = machine / "etc/ssl/certs/ca-certificates.crt"
     place = {"HOME": str(tmp_path / "nobody")}

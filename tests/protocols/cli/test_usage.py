@@ -99,6 +99,7 @@ def test_env_survives_its_own_output(live_server):
     assert bundle.count(live_server.ca.read_bytes()) == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_shell_with_env_knows_our_command_in_any_folder(live_server, tmp_path, times):
     (tmp_path / "tenantry.toml").write_text("log_level = 'error'\n")

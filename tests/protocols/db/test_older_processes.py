@@ -129,6 +129,7 @@ def test_an_older_process_changes_nothing_once_the_schema_is_a_later_one(older, 
     assert f"(schema {LATER})" in refused.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.one_database
 def test_a_migration_that_only_adds_is_made_beside_an_older_process(older, client, tmp_path):
     later = Later(tmp_path, older_may_run=True)
@@ -140,6 +141,7 @@ def test_a_migration_that_only_adds_is_made_beside_an_older_process(older, clien
         assert client.get("/readyz").status_code == 200
 
 
+@pytest.mark.thorough
 @pytest.mark.one_database
 def test_a_migration_waits_for_a_process_that_is_about_to_end(older, tmp_path):
     later = Later(tmp_path, older_may_run=False)

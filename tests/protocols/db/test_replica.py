@@ -147,6 +147,7 @@ async def test_a_standby_that_was_promoted_is_no_standby(process, standby, prima
     assert not was_standby
 
 
+@pytest.mark.thorough
 async def test_lists_of_the_api_go_to_the_standby(primary, standby, tmp_path):
     """Over two servers: the one that lists has not made the change."""
     url = primary.fresh()

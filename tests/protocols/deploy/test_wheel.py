@@ -38,6 +38,7 @@ def wheel(tmp_path_factory):
     return built
 
 
+@pytest.mark.thorough
 def test_it_holds_every_file_of_the_package(wheel):
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if name.startswith("tenantry/")}

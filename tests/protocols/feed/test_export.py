@@ -229,6 +229,7 @@ async def test_the_command_writes_the_same_file(server, client, organization, tm
         assert file.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.thorough
 async def test_the_command_is_narrowed_and_says_what_is_wrong(server, client, organization):
     every = lines((await client.get(EXPORT, params={"organization_id": organization["id"]})).text)
     times = [event["occurred_at"] for event in every]

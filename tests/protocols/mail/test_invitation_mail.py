@@ -89,6 +89,7 @@ async def test_no_call_waits_for_a_mail_server(serve):
             assert time.monotonic() - at < 20
 
 
+@pytest.mark.thorough
 @pytest.mark.one_database
 async def test_who_is_not_invited_any_more_gets_no_mail(serve, eventually):
     with MailServer() as server:

@@ -230,6 +230,7 @@ async def test_the_pages_in_a_browser(db, visit, tmp_path, width, scheme):
     assert radius == "9px"
 
 
+@pytest.mark.thorough
 @pytest.mark.one_database
 async def test_the_list_is_up_to_date_by_itself_and_the_focus_stays(db, visit, get):
     first = await keep(db, "ann@example.com")

@@ -114,6 +114,7 @@ def test_a_logo_without_a_name_has_a_text(name):
     assert 'alt="Logo"' in rendered(name, app_name="").html
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", EMAILS)
 async def test_it_fits_phones_and_the_window_of_a_mail_program(browser, tmp_path, name):
     content = rendered(name)

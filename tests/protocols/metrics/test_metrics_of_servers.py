@@ -194,6 +194,7 @@ async def test_mail_that_fails_is_seen(counting, place):
     assert found.total("tenantry_mail_age_seconds_count", outcome="failed") >= 1
 
 
+@pytest.mark.thorough
 async def test_webhooks_that_are_refused_or_not_answered_are_seen(counting, place):
     async def refuse(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
@@ -246,6 +247,7 @@ async def test_requests_of_directories_are_counted(counting, place):
     await provider.aclose()
 
 
+@pytest.mark.thorough
 async def test_a_process_that_is_killed_takes_no_count_with_it(counting, place):
     organization = await place.make.organization()
     for _ in range(20):
@@ -281,6 +283,7 @@ async def test_a_process_that_is_killed_takes_no_count_with_it(counting, place):
         assert values == sorted(values), name
 
 
+@pytest.mark.thorough
 async def test_a_worker_counts_with_the_server_of_its_data_folder(counting):
     worker = start_worker(counting)
     try:
@@ -311,6 +314,7 @@ def test_a_worker_answers_by_itself(tmp_path, sqlite_server):
         worker.wait(60)
 
 
+@pytest.mark.thorough
 def test_it_answers_while_the_server_drains(start_server):
     at = f"127.0.0.1:{free_port()}"
     server = start_server("draining", metrics_listen=at, drain_seconds="300")
@@ -328,6 +332,7 @@ def test_it_answers_while_the_server_drains(start_server):
     server.process.wait(30)
 
 
+@pytest.mark.thorough
 def test_without_an_address_nothing_is_imported_or_written(own_server):
     source = (
         "import sys, tenantry.server.worker;"

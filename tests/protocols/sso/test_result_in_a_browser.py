@@ -53,6 +53,7 @@ async def browser(place):
         yield launched
 
 
+@pytest.mark.thorough
 @pytest.mark.one_of("390", "1280", "light", "dark")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])

@@ -176,6 +176,7 @@ def test_many_open_streams_take_little_memory(guarded):
     assert most - before < 120 << 20
 
 
+@pytest.mark.thorough
 def test_a_strangers_body_that_does_not_come_is_given_up(guarded):
     """All wait at the same time, each with the first byte of a body."""
     with ExitStack() as stack:

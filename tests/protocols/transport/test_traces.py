@@ -298,6 +298,7 @@ def test_nothing_is_checked_or_sent_without_a_collector(monkeypatch, environ):
     tracing.check(settings)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("variables", "problem"),
     [
@@ -389,6 +390,7 @@ def test_headers_and_the_resource_are_those_of_the_environment(collector):
     assert told(collector.spans[-1])["error.type"] == "503"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("status", [503, 401, 0])
 def test_a_collector_that_takes_nothing_costs_nothing_and_is_told_of_once(
     collector, caplog, status, monkeypatch

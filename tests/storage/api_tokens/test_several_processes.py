@@ -53,6 +53,7 @@ async def test_an_invalidated_token_is_refused_everywhere_within_a_second(proces
             await ends_within_a_second(ask)
 
 
+@pytest.mark.thorough
 async def test_last_uses_are_written_before_a_process_ends(processes):
     first, here, _ = processes
     organization = await Make(here).organization()

@@ -95,6 +95,7 @@ def test_a_file_can_come_through_a_pipe(place):
     assert json.loads(done.stdout)["users"]["created"] == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("ends", [False, True])
 def test_an_interruption_says_how_to_go_on(place, ends):
     assert place.run("migrate").returncode == 0
@@ -127,6 +128,7 @@ def test_a_file_that_cannot_be_read_is_one_line(place):
     assert done.stderr.strip() == "tenantry: email: is a required column"
 
 
+@pytest.mark.thorough
 def test_a_terminal_shows_how_far_it_is(place):
     file = written(place, ndjson({"email": address()} for _ in range(5000)))
     parent, child = pty.openpty()
@@ -150,6 +152,7 @@ def test_a_terminal_shows_how_far_it_is(place):
     assert b"%" in shown
 
 
+@pytest.mark.thorough
 def test_one_that_was_killed_is_run_again(place):
     """Done rows stay done, the rest is done, and each user has one event."""
     rows = [

@@ -28,6 +28,7 @@ def row(number):
     }
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(600)
 async def test_each_of_twenty_thousand_imported_rows_is_found_at_once(call, db, request):
     many = 20_000 if request.config.getoption("thorough") else 1000

@@ -163,6 +163,7 @@ async def test_rows_are_written_while_others_are_still_to_come(importer, rest, e
     assert report["users"] == {"created": 0, "updated": 0, "unchanged": 1000}
 
 
+@pytest.mark.thorough
 async def test_other_calls_are_answered_meanwhile(importer, rest):
     rows = [
         {

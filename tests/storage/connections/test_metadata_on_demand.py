@@ -79,6 +79,7 @@ async def test_a_new_certificate_is_taken_and_recorded(db, page, connection, pro
     assert (before, after) == (["CN=idp"], ["CN=next"])
 
 
+@pytest.mark.thorough
 @pytest.mark.one_database
 async def test_many_processes_read_it_once_a_minute_together(db, page, connection, process, clock):
     clock.of(metadata_refresh)

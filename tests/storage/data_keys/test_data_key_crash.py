@@ -157,6 +157,7 @@ def command(environment, *arguments: str):
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.one_database
 @pytest.mark.parametrize(
     ("place", "is_done"),
@@ -218,6 +219,7 @@ async def test_the_end_of_a_master_key_killed_between_its_steps(
     assert not await opens(environment, LocalKey(MASTER_KEY))
 
 
+@pytest.mark.thorough
 @pytest.mark.one_database
 @pytest.mark.parametrize("place", ["_create:1", "_change:1", "_change:2"])
 async def test_another_data_key_killed_between_its_steps(place, db, environment):
@@ -230,6 +232,7 @@ async def test_another_data_key_killed_between_its_steps(place, db, environment)
     assert [one.state for one in await service.list_all(db)] == [DEPRECATED, ACTIVE]
 
 
+@pytest.mark.thorough
 @pytest.mark.one_database
 async def test_commands_at_once_make_one_data_key_and_destroy_none_that_seals(db, environment):
     rotations = [started(environment, "data-key", "rotate") for _ in range(3)]

@@ -86,6 +86,7 @@ async def test_all_that_it_had_goes_in_steps(db, other, call, acme, what):
     assert await left(db) == {}
 
 
+@pytest.mark.thorough
 async def test_a_worker_that_is_killed_in_between_leaves_the_rest_to_the_next(
     db, database_url, call, acme
 ):

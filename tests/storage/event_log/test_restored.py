@@ -36,6 +36,7 @@ def copy(source, target):
     raise AssertionError(dump.stderr)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_nothing_is_passed_over_after_a_restore(db, database_url, another_server):
     await write_many(db, 1200)

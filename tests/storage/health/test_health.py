@@ -142,6 +142,7 @@ async def test_readyz_says_that_postgresql_is_read_only(
         await holds(ask, answer)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("table", ["organizations", "events", "environment"])
 async def test_a_locked_table_makes_no_process_unready(
     postgresql_migrated, looking_each_time, table

@@ -171,6 +171,7 @@ class Pushed:
                 await asyncio.sleep(0.05)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("how", [*NIGHTLY[:1], "kill"])
 async def test_a_provider_is_told_to_come_again_and_nothing_it_pushed_is_lost(
     unsteady_postgresql, unsteady_server, how
@@ -220,6 +221,7 @@ def waits(server):
     return [one for one in found if one["message"] == "database unavailable, worker is waiting"]
 
 
+@pytest.mark.thorough
 async def test_a_worker_goes_on_as_soon_as_its_database_is_back(
     unsteady_postgresql, unsteady_server
 ):
@@ -245,6 +247,7 @@ async def test_a_worker_goes_on_as_soon_as_its_database_is_back(
     assert max(line["times"] for line in waits(unsteady_server)) > 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("trouble", ["stopped", "hung"])
 async def test_keys_are_published_with_their_age_while_the_database_is_away(
     unsteady_postgresql, unsteady_server, trouble

@@ -489,6 +489,7 @@ async def test_no_call_fails_of_another(program, deadlocks, storm):
     assert any(one.status in {200, 204} for one in answers)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("storm", STORMS, ids=lambda storm: storm.__name__)
 async def test_one_after_another_each_keeps_the_order_of_locks(program, db, storm):
     """See `lock_recorder`: the fixture `db` fails where a transaction leaves the order."""

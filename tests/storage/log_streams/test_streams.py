@@ -197,6 +197,7 @@ def give_up_after(seconds, monkeypatch):
         monkeypatch.setattr(module, "SEND_SECONDS", seconds)
 
 
+@pytest.mark.thorough
 @pytest.mark.one_database
 @pytest.mark.parametrize(
     ("kind", "limit"), [("deaf syslog", 4.0), ("silent TLS", 1.0), ("silent OTLP", 1.0)]
@@ -262,6 +263,7 @@ async def test_who_held_a_stream_for_too_long_does_not_set_it_back(db, other, st
     assert not await service.has_more(db, name)
 
 
+@pytest.mark.thorough
 async def test_a_killed_process_is_taken_over_where_it_was(
     db, database_url, stream, tmp_path, eventually
 ):

@@ -195,6 +195,7 @@ async def test_an_address_that_is_not_allowed_gets_nothing(db, application, ende
     assert application.got == []
 
 
+@pytest.mark.thorough
 @pytest.mark.one_database
 async def test_who_never_answers_does_not_hold_up_others(
     db, call, application, ended, eventually, *, new_application, new_member, monkeypatch
@@ -268,6 +269,7 @@ async def test_two_workers_share(
     assert sorted(told) == [session.id for session in ended]  # each once
 
 
+@pytest.mark.thorough
 async def test_a_worker_that_is_killed_in_the_middle_loses_nothing(
     db, call, database_url, tmp_path, *, application, eventually, new_application, new_member
 ):

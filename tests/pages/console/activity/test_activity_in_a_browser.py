@@ -33,6 +33,7 @@ async def page(sending_server):
         yield await context.new_page()
 
 
+@pytest.mark.thorough
 async def test_events_appear_as_they_happen(page, sending_server):
     await page.goto(f"{sending_server.url}/console/events/live")
     await page.wait_for_selector("#live-state.good")

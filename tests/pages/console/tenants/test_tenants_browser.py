@@ -96,6 +96,7 @@ async def test_pages_are_accessible_and_fit_a_phone(server, http, database, make
         assert problems == []
 
 
+@pytest.mark.thorough
 async def test_forms_work_without_javascript(server, http, database):
     operator = await enter(http, database, OPERATOR)
     name, _, value = operator.cookie.partition("=")

@@ -169,6 +169,7 @@ def test_twenty_stops_under_load_lose_none_of_30000_requests(start, workers):
     assert load.lost == []
 
 
+@pytest.mark.thorough
 @pytest.mark.one_of("1", "2")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_one_that_is_asked_to_stop_answers_until_a_second_signal(start, workers):
@@ -191,6 +192,7 @@ def _asks_to_leave(url):
     return answer.headers.get("connection") == "close"
 
 
+@pytest.mark.thorough
 def test_it_answers_for_as_long_as_is_set(start):
     server = start(drain_seconds=2)
     began = time.monotonic()
@@ -199,12 +201,14 @@ def test_it_answers_for_as_long_as_is_set(start):
     assert time.monotonic() - began >= 2
 
 
+@pytest.mark.thorough
 def test_ctrl_c_does_not_wait_for_balancers(start):
     server = start(drain_seconds=300)
     server.process.send_signal(signal.SIGINT)
     assert server.process.wait(60) == 0
 
 
+@pytest.mark.thorough
 @pytest.mark.one_of("1", "2")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_signals_by_which_others_rotate_logs_do_nothing(start, workers):
@@ -219,6 +223,7 @@ def test_signals_by_which_others_rotate_logs_do_nothing(start, workers):
     assert "restarting" not in server.log.read_text()
 
 
+@pytest.mark.thorough
 def test_those_signals_do_not_end_the_worker_either(tmp_path):
     server = LiveServer(tmp_path)
     assert server.run("migrate").returncode == 0

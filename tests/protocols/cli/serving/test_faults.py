@@ -272,6 +272,7 @@ def some(request):
     return some
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 def test_a_fault_is_one_line_from_every_command_and_makes_nothing(fault, migrated, run, some):
     settings, says = fault(migrated, run)
@@ -348,6 +349,7 @@ def test_env_without_a_client_is_one_line_and_makes_nothing(tmp_path, run):
     assert files(tmp_path) == {(tmp_path / "FILE").relative_to(tmp_path)}
 
 
+@pytest.mark.thorough
 def test_what_is_in_the_data_folder_is_for_its_owner_alone_whatever_the_umask(tmp_path):
     folder = tmp_path / "data"
     folder.mkdir()

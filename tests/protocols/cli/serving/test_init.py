@@ -85,6 +85,7 @@ def test_the_secret_gets_a_token_and_reads_users_only(live_server, tmp_path):
         assert denied.status_code == 403
 
 
+@pytest.mark.thorough
 def test_an_application_of_the_same_name_and_redirect_uri_is_reused(live_server, tmp_path):
     url, name = f"http://{unique()}.localhost:9000", unique("Shop")
     first = init(live_server, "express", tmp_path / "one", url, "--name", name)
@@ -107,6 +108,7 @@ def test_an_application_of_the_same_name_and_redirect_uri_is_reused(live_server,
     assert init(live_server, "express", tmp_path / "five", url, "--name", name)
 
 
+@pytest.mark.thorough
 def test_nothing_is_overwritten(live_server, tmp_path):
     folder = tmp_path / "app"
     folder.mkdir()

@@ -7,6 +7,7 @@ import json
 import subprocess
 
 import commands
+import pytest
 from servers import TENANTRY, without_settings
 
 
@@ -21,6 +22,7 @@ def find(folder, id_: str, *files: object):
     )
 
 
+@pytest.mark.thorough
 def test_each_line_of_a_large_log_is_found_wherever_it_lies(tmp_path):
     log = tmp_path / "tenantry.log"
     log.write_bytes(b"".join(map(line, range(15_000))))

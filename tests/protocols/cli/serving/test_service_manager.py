@@ -39,6 +39,7 @@ def heard(listening):
     return text.decode(), int.from_bytes(credentials[:4], sys.byteorder)
 
 
+@pytest.mark.thorough
 @pytest.mark.one_of("1", "2")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_it_hears_of_each_step_from_the_main_process(tmp_path, workers, monkeypatch):
@@ -82,6 +83,7 @@ def test_a_watched_server_says_that_it_answers(tmp_path, workers, monkeypatch):
             server.stop()
 
 
+@pytest.mark.thorough
 def test_a_worker_says_it_too(tmp_path, monkeypatch):
     server = LiveServer(tmp_path)
     assert server.run("migrate").returncode == 0
@@ -115,6 +117,7 @@ def test_an_abstract_socket_is_told_too(monkeypatch):
         assert heard(listening) == ("READY=1", os.getpid())
 
 
+@pytest.mark.thorough
 @pytest.mark.one_of("1", "2")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_reload_takes_up_a_certificate_at_once(tmp_path, workers):
@@ -159,6 +162,7 @@ def _first(path):
     return head + mark
 
 
+@pytest.mark.thorough
 @pytest.mark.one_of("true", "false")
 @pytest.mark.parametrize("cleartext", ["true", "false"])
 def test_a_probe_asks_the_server(tmp_path, cleartext):
@@ -175,6 +179,7 @@ def test_a_probe_asks_the_server(tmp_path, cleartext):
         server.stop()
 
 
+@pytest.mark.thorough
 def test_a_probe_of_a_server_that_drains_fails(tmp_path):
     server = LiveServer(tmp_path, drain_seconds=300).start()
     try:
@@ -211,6 +216,7 @@ def test_a_start_without_watches_says_which_number_to_raise(monkeypatch):
         server.check_watches(most)
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="no unshare (util-linux)")
 @pytest.mark.one_of("1", "2")
 @pytest.mark.parametrize("workers", [1, 2])

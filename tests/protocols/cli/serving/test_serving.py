@@ -253,6 +253,7 @@ def test_a_body_that_nobody_reads_is_not_taken_in(slow):
     assert taken < 20_000_000
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("public_url", ["https://localhost", "http://localhost"])
 def test_cleartext_can_be_switched_off(tmp_path, public_url):
     server = LiveServer(tmp_path, cleartext="false", public_url=public_url).start()
@@ -272,6 +273,7 @@ def test_a_port_in_use_is_named(live_server, tmp_path):
     )
 
 
+@pytest.mark.thorough
 def test_a_second_start_names_the_server_that_runs_already(tmp_path):
     server = LiveServer(tmp_path).start()
     try:
@@ -325,6 +327,7 @@ def test_a_python_without_a_shared_library_is_named(tmp_path):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.thorough
 def test_a_database_that_does_not_answer_is_named(tmp_path):
     server = LiveServer(tmp_path, database_url="postgresql://nobody@127.0.0.1:1/none")
     done = server.run("serve")
@@ -348,6 +351,7 @@ def test_the_first_start_says_where_and_who_and_what_next(tmp_path):
         server.stop()
 
 
+@pytest.mark.thorough
 def test_files_where_it_is_started_do_not_get_in(tmp_path):
     (tmp_path / "structlog.py").write_text("raise SystemExit")
     (tmp_path / "tenantry").mkdir()
@@ -387,6 +391,7 @@ def test_a_stop_waits_for_what_is_in_flight(tmp_path, stop):
         assert server.process.wait(60) == 0
 
 
+@pytest.mark.thorough
 def test_a_second_signal_does_not_wait(tmp_path):
     server = LiveServer(tmp_path).start(sys.executable, Path(__file__).parent / "slow_app.py")
     with in_flight(server, tmp_path / "gate") as asked:

@@ -27,6 +27,7 @@ def run(folder, command: str):
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("command", "code", "out", "err"),
     [
@@ -108,6 +109,7 @@ def test_what_people_write_is_printed_as_it_is(text):
     assert text in printing.as_json([text])
 
 
+@pytest.mark.thorough
 def test_bytes_of_a_file_are_shown_on_a_terminal_and_kept_in_a_pipe(tmp_path):
     log = tmp_path / "log"
     log.write_bytes(f"req_1 {HOSTILE}\r\n".encode() + b"req_1 \xff\n")

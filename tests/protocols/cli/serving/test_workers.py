@@ -72,6 +72,7 @@ def answered_by(server, requests=40):
     return found
 
 
+@pytest.mark.thorough
 def test_they_share_the_port(pair):
     assert answered_by(pair) == workers_of(pair.process.pid)
 
@@ -86,6 +87,7 @@ def test_one_that_is_killed_is_started_again(pair):
     assert other in workers_of(pair.process.pid)
 
 
+@pytest.mark.thorough
 def test_one_of_them_does_the_work_beside_the_calls_and_so_does_its_successor(pair):
     (first,) = doing_the_work(pair.process.pid)
     os.kill(first, signal.SIGKILL)
@@ -95,6 +97,7 @@ def test_one_of_them_does_the_work_beside_the_calls_and_so_does_its_successor(pa
     assert len(doing_the_work(pair.process.pid)) == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_stops_all(pair, stop):
     workers = workers_of(pair.process.pid)
@@ -103,6 +106,7 @@ def test_a_stop_stops_all(pair, stop):
     assert not any(map(is_alive, workers))
 
 
+@pytest.mark.thorough
 def test_they_do_not_outlive_who_looks_after_them(pair):
     workers = workers_of(pair.process.pid)
     pair.process.kill()
@@ -110,6 +114,7 @@ def test_they_do_not_outlive_who_looks_after_them(pair):
     wait_for(lambda: not any(map(is_alive, workers)))
 
 
+@pytest.mark.thorough
 def test_a_first_start_that_fails_ends_all(tmp_path):
     url = "postgresql://nobody@127.0.0.1:1/none"
     done = LiveServer(tmp_path, workers=3, database_url=url).run("serve")

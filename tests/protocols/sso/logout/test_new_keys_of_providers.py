@@ -130,6 +130,7 @@ async def test_metadata_of_another_entity_takes_over_nothing(place, application,
     assert after.settings["idp_certificates"] == conn.settings["idp_certificates"]
 
 
+@pytest.mark.thorough
 async def test_a_metadata_host_that_hangs_holds_up_nobody_else(place, application, visitor, page):
     members, settings = by_metadata(page)
     conn = await saml_connection(place, members=members, **settings)

@@ -98,6 +98,7 @@ async def test_somebody_signs_in(place, application, visitor, peer, binding):
     assert claims["amr"] == [connection_id]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("binding", BINDINGS)
 async def test_somebody_signs_in_by_a_browser(place, application, peer, binding):
     """Forms send themselves from site to site, and cookies come along where they must."""

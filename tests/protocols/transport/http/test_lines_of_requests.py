@@ -188,6 +188,7 @@ def test_an_id_that_no_line_has_or_that_is_none(sqlite_server, http, line_of):
     assert done.stderr == "tenantry: /nowhere.log: No such file or directory\n"
 
 
+@pytest.mark.thorough
 def test_a_server_whose_log_nobody_reads_answers_all_the_same(tmp_path):
     """A pipe holds 64 KiB, which is 200 lines."""
     server = LiveServer(tmp_path)
@@ -219,6 +220,7 @@ def test_a_server_whose_log_nobody_reads_answers_all_the_same(tmp_path):
         assert server.stop() == 0
 
 
+@pytest.mark.thorough
 def test_it_can_be_switched_off_and_the_server_bears_no_standard_error(tmp_path):
     server = LiveServer(tmp_path, request_log="false")
     closed = ["sh", "-c", 'exec "$0" serve 2>&-', str(TENANTRY)]
