@@ -32,7 +32,7 @@ def rfc3339(microseconds: int) -> str:
 
 def proto_json(microseconds: int) -> str:
     """Return a time as in the JSON of a Timestamp: with three or six digits, or none."""
-    second, rest = divmod(microseconds, SECOND)
+    second, rest = microseconds // SECOND, microseconds % SECOND  # faster than `divmod`
     if not rest:
         return _whole(second) + "Z"
     if rest % 1000:

@@ -1,16 +1,22 @@
 """The number of Python calls that a request takes, including calls of C functions.
 
 It is the same in every run, unlike times, and shows a loss of speed that is spread over many
-changes.
+changes. The request log is on, as in a server.
 """
 
 from __future__ import annotations
 
 import json
+import logging
+import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tenantry.settings import values
+from tenantry.telemetry import log
 
 ORGANIZATIONS = "/api/v1/organizations"
 # Raise one only with the reason in the commit.
@@ -53,7 +59,23 @@ class _Ready:
 
 
 @pytest.fixture
-async def send(server, token):
+def request_log(monkeypatch):
+    """The log of requests, written in the background as by a server."""
+    logger = logging.getLogger(values.REQUEST_LOG)
+    monkeypatch.setattr(logger, "disabled", False)
+    previous = logger.level
+    logger.setLevel(logging.INFO)
+    with Path(os.devnull).open("wb") as nowhere:
+        lines = log.Lines(nowhere.fileno())
+        lines.start()
+        monkeypatch.setattr(log, "lines", lines)
+        yield
+        lines.flush()
+    logger.setLevel(previous)
+
+
+@pytest.fixture
+async def send(server, token, request_log):
     """Send a request; return the body of the response and the number of calls."""
 
     async def send(verb, path, body=b""):

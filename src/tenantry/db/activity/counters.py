@@ -99,6 +99,9 @@ class Count(NamedTuple):
         )
 
 
+_SUCCEEDED, _FAILED = Count(), Count(failed=1)
+
+
 class ActivityCounters:
     """The counts of one application that are not yet in the database."""
 
@@ -134,7 +137,11 @@ class ActivityCounters:
             if len(keys) >= MOST_KEYS:
                 key = OTHER
             keys.add(key)
-        self._counts.add((kind, key, hour), Count(1, int(failed), milliseconds))
+        if milliseconds:
+            count = Count(1, int(failed), milliseconds)
+        else:
+            count = _FAILED if failed else _SUCCEEDED
+        self._counts.add((kind, key, hour), count)
 
     def mark(self, kind: str, id_: str) -> None:
         """Count a user or an organization as active now, once a period."""
@@ -151,7 +158,8 @@ class ActivityCounters:
         await self._counts.close()
 
     def _at(self) -> int:
-        hour = HOURS.start(now())
+        at = now()
+        hour = at - at % HOURS.length
         if hour != self._hour:
             self._hour = hour
             self._keys.clear()

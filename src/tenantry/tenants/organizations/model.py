@@ -175,7 +175,9 @@ class Organization:
         # By position, in the order of the columns; a statement may select more behind them.
         values = list(row[:_WIDTH])
         for position, read in _JSON:
-            values[position] = read(values[position])
+            text = values[position]
+            if text is not None:
+                values[position] = read(text)
         return cls(*values)
 
     def to_row(self) -> dict[str, Any]:
