@@ -110,6 +110,8 @@ async def test_metadata_is_at_the_three_places_that_clients_look(world):
     assert metadata["issuer"] == issuer
     assert metadata["authorization_endpoint"] == f"{issuer}/authorize"
     assert metadata["token_endpoint"] == f"{issuer}/token"
+    assert metadata["revocation_endpoint"] == f"{issuer}/revoke"
+    assert "none" in metadata["revocation_endpoint_auth_methods_supported"]
     assert metadata["jwks_uri"] == f"{world.url}/keys"
     assert metadata["code_challenge_methods_supported"] == ["S256"]
     assert metadata["authorization_response_iss_parameter_supported"] is True
@@ -245,6 +247,8 @@ async def test_an_endpoint_of_another_issuer_knows_no_client(world):
         redirect_uri=CALLBACK,
     )
     assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+    answer = await world.client.token(f"{other.issuer_path}/revoke", token="x")
+    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
 
 
 async def test_a_client_without_redirect_uris_gets_tokens_for_itself(world):
@@ -327,36 +331,12 @@ async def test_an_unused_refresh_token_expires(world, clock):
     assert "expired" in refused["error_description"]
 
 
-async def test_the_end_of_a_membership_ends_the_tokens(world):
-    session = world.session
-    tokens = await world.tokens(world.scopes[0])
-    await world.rest.users.delete_membership(
-        organization_id=session.organization_id, id=session.user_id
-    )
-    await ends_within_a_second(lambda: world.are_in_force(tokens))
-
-
-async def test_the_end_of_a_client_ends_the_tokens(world):
-    tokens = await world.tokens(world.scopes[0])
-    await world.rest.clients.delete_resource_client(
-        resource_id=world.resource["id"], client_id=world.client.id
-    )
-    await ends_within_a_second(lambda: world.are_in_force(tokens))
-
-
-async def test_the_end_of_a_resource_ends_the_tokens(world):
-    tokens = await world.tokens(world.scopes[0])
-    await world.rest.clients.delete_resource(resource_id=world.resource["id"])
-    await ends_within_a_second(lambda: world.are_in_force(tokens))
-
-
-async def test_the_end_of_a_consent_ends_the_tokens(world):
-    tokens = await world.tokens(world.scopes[0])
+async def test_the_end_of_a_consent_ends_the_codes(world):
+    await world.consent(world.scopes[0])
     code = await world.code(scope=world.scopes[0])
     clients, named = world.rest.clients, world.resource["id"]
     (consent,) = (await clients.list_resource_user_consents(resource_id=named))["consents"]
     await clients.revoke_user_consent(client_id=world.client.id, consent_id=consent["id"])
-    await ends_within_a_second(lambda: world.are_in_force(tokens))
     late = await world.client.redeem(code)
     assert late.json()["error"] == "invalid_grant"
     refused = await world.authorize(scope=world.scopes[0], prompt="none")

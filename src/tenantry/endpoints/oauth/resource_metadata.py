@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _ISSUER = f"{issuers.PATH}{{resource_id}}"
 AUTHORIZE_PATH = f"{_ISSUER}/authorize"
 TOKEN_PATH = f"{_ISSUER}/token"
+REVOCATION_PATH = f"{_ISSUER}/revoke"
 _PATHS = (
     f"/.well-known/oauth-authorization-server{_ISSUER}",
     f"/.well-known/openid-configuration{_ISSUER}",
@@ -94,6 +95,10 @@ def authorization_server(
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}/authorize",
         "token_endpoint": f"{issuer}/token",
+        "revocation_endpoint": f"{issuer}/revoke",
+        "revocation_endpoint_auth_methods_supported": environment[
+            "token_endpoint_auth_methods_supported"
+        ],
         "scopes_supported": list(dict.fromkeys((*resource.scopes, *SCOPES))),
         "protected_resources": list(resource.audience[1:]) or [issuer],
     }

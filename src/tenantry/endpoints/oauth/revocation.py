@@ -1,4 +1,7 @@
-"""Revocation (RFC 7009): a token is put out of force before it expires."""
+"""Revocation (RFC 7009): a token is put out of force before it expires.
+
+A client of a resource has an endpoint below its issuer, which also accepts public clients.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ _AnyToken: TypeAlias = "AccessToken | UserToken | ResourceToken"
 
 
 class RevocationEndpoint:
-    """POST /oauth/revoke."""
+    """POST /oauth/revoke and /resources/{resource_id}/revoke."""
 
     def __init__(
         self,
@@ -61,7 +64,11 @@ class RevocationEndpoint:
         """Revoke a token; one that is unknown, expired or revoked before is no error."""
         try:
             form = request.form()
-            client = (await self._authenticate(request, form)).client
+            resource_id = request.params.get("resource_id")
+            is_public = resource_id is not None
+            client = (await self._authenticate(request, form, public=is_public)).client
+            if resource_id not in {None, client.resource_id}:
+                raise OAuthError.invalid_client("this client belongs to another issuer")
             caller = request.context.caller = caller_of(client)
             request.tell(await self._rates.take_client(client.id))
             token = form.get("token")

@@ -110,6 +110,7 @@ def routes(context: AppContext) -> list[Route]:
         *of_resources.routes(),
         *registration.routes(),
         Route("POST", resource_metadata.TOKEN_PATH, token, public=True),
+        Route("POST", resource_metadata.REVOCATION_PATH, revocation, public=True),
         # Pages of applications fetch their tokens themselves: no cookie counts here.
         Route("POST", "/oauth/token", token, public=True),
         Route("POST", "/oauth/introspect", introspection),
