@@ -59,6 +59,7 @@ async def test_a_resource_is_listed_and_changed(browser, api, server, path, scop
             "logo_uri": "",
             f"scopes-{scope}": "true",
             "enable_cimd": "true",
+            "resource_scope_selection_allowed": "true",
             "access_token_expiry": "600",
             "refresh_token_expiry": "",
         },
@@ -68,6 +69,7 @@ async def test_a_resource_is_listed_and_changed(browser, api, server, path, scop
     assert (kept["name"], kept["resource_uri"]) == ("Invoices", "")
     assert [one["name"] for one in kept["scopes"] if one["enabled"]] == [scope]
     assert (kept["enable_cimd"], kept["disable_dynamic_client_registration"]) == (True, True)
+    assert kept["resource_scope_selection_allowed"]
     assert (kept["access_token_expiry"], kept["refresh_token_expiry"]) == ("600", "2592000")
     page = await browser.send(f"{path}/update", name="", resource_uri="x", logo_uri="")
     assert 'id="name-problem"' in page

@@ -246,3 +246,88 @@ async def test_a_person_without_an_organization_can_only_deny(place, visitor, as
     assert "Allow</button>" not in page.text
     refused = await visitor.step("consent", decision="allow", organization_id=membership)
     assert "code" not in refused.headers["location"]
+
+
+@pytest.fixture
+async def selecting(place, visitor):
+    """A client of a resource whose users may grant fewer scopes than are requested."""
+    resources = Resources(place.api, place.database)
+    scopes = [await resources.permission(text) for text in ("Read invoices", "Send invoices")]
+    resource = await resources(scopes=scopes, resource_scope_selection_allowed=True)
+    return await Asked.make(place, visitor.http, resource)
+
+
+def boxes_of(page):
+    """The scopes that the page offers, and whether each is ticked."""
+    boxes = re.findall(r'<input type="checkbox" name="scopes-([^"]+)"( checked)?>', page.text)
+    return {html.unescape(name): bool(checked) for name, checked in boxes}
+
+
+async def test_a_user_grants_fewer_scopes_than_are_requested(visitor, selecting):
+    first, second = selecting.resource.scopes
+    whole = f"openid {first} {second}"
+    page = await selecting.reach(visitor, await selecting.member(), scope=whole)
+    assert boxes_of(page) == {first: True, second: True}
+    assert "Read invoices" in text_of(page)
+    answer = answered(await visitor.step("consent", decision="allow", **ticked(first)), CALLBACK)
+    tokens = await redeemed(visitor, selecting, answer["code"])
+    assert tokens["scope"] == f"openid {first}"
+    # Remembered: the granted scopes need no answer, and the others are asked for unticked.
+    again = await visitor.get(selecting.application.path(scope=f"openid {first}"))
+    assert "code" in answered(again, CALLBACK)
+    silent = await visitor.get(selecting.application.path(scope=whole, prompt="none"))
+    assert answered(silent, CALLBACK)["error"] == "consent_required"
+    visitor.path = (await visitor.get(selecting.application.path(scope=whole))).headers["location"]
+    assert boxes_of(await visitor.page()) == {first: True, second: False}
+    # The other way round: a scope that is no longer ticked is no longer granted.
+    answer = answered(await visitor.step("consent", decision="allow", **ticked(second)), CALLBACK)
+    assert (await redeemed(visitor, selecting, answer["code"]))["scope"] == f"openid {second}"
+    refreshed = await visitor.http.post(
+        f"/resources/{selecting.resource.id}/token",
+        data={
+            "grant_type": "refresh_token",
+            "refresh_token": tokens["refresh_token"],
+            "client_id": selecting.application.id,
+        },
+    )
+    assert refreshed.json()["scope"] == "openid"
+
+
+@pytest.mark.parametrize("ticks", ["none", "unknown", "of another resource"])
+async def test_a_selection_is_checked_by_the_server(place, visitor, selecting, ticks):
+    other = await Resources(place.api, place.database).permission()
+    first, second = selecting.resource.scopes
+    await selecting.reach(visitor, await selecting.member(), scope=f"{first} {second}")
+    wrong = {"none": {}, "unknown": ticked(first, "x"), "of another resource": ticked(other)}
+    page = await visitor.refused("consent", decision="allow", **wrong[ticks])
+    assert "Select at least one permission, or deny access." in text_of(page)
+    assert boxes_of(page) == {first: True, second: True}
+    denied = answered(await visitor.step("consent", decision="deny"), CALLBACK)
+    assert denied["error"] == "access_denied"
+
+
+async def test_a_single_scope_is_not_selected(visitor, selecting):
+    scope = selecting.resource.scopes[0]
+    page = await selecting.reach(visitor, await selecting.member(), scope=scope)
+    assert boxes_of(page) == {}
+    answer = answered(await visitor.step("consent", decision="allow"), CALLBACK)
+    assert (await redeemed(visitor, selecting, answer["code"]))["scope"] == scope
+
+
+def ticked(*scopes: str) -> dict[str, str]:
+    return {f"scopes-{scope}": "on" for scope in scopes}
+
+
+async def redeemed(visitor, asked, code):
+    answer = await visitor.http.post(
+        f"/resources/{asked.resource.id}/token",
+        data={
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": CALLBACK,
+            "client_id": asked.application.id,
+            "code_verifier": VERIFIER,
+        },
+    )
+    assert answer.status_code == 200, answer.text
+    return answer.json()

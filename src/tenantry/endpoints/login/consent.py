@@ -42,6 +42,8 @@ async def values(call: Call, found: AuthRequest) -> dict[str, Any]:
         "organization_id": found.organization_id or "",
         # Permissions in the words of the operator, scopes of OpenID Connect in ours.
         "scopes": [(name, text) for name, text in prompt.scopes if name not in _SCOPES],
+        "selectable": prompt.selectable,
+        "declined": prompt.declined,
         "standard_scopes": [_SCOPES[name] for name, _ in prompt.scopes if name in _SCOPES],
         **_destination(found.params.redirect_uri),
     }

@@ -33,6 +33,8 @@ _RULES: Mapping[tuple[str, str, str], tuple[str, str]] = {
     ("new-password", "password", "not_common"): ("password", "problem.password_common"),
     ("new-password", "password", "not_derived"): ("password", "problem.password_derived"),
     ("new-password", "password", "min_score"): ("password", "problem.password_weak"),
+    ("consent", "scopes", "in"): ("scopes", "problem.scopes"),
+    ("consent", "scopes", "repeated.min_items"): ("scopes", "problem.scopes"),
     ("sign-up", "organization_name", "string.len"): ("organization_name", "problem.name"),
     ("sign-up", "first_name", "string.max_len"): ("first_name", "problem.name_long"),
     ("sign-up", "last_name", "string.max_len"): ("last_name", "problem.name_long"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tenantry.core import errors, strict_json
 from tenantry.identity.sign_in import choosing, consenting, policy_steps, verification
+from tenantry.web.forms import boxes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -34,17 +35,22 @@ class FormInput(dict[str, str]):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step; ``members`` of the form are arguments of its function, by their names."""
+    """One step; ``members`` of the form are arguments of its function, by their names.
+
+    The ticked values of each of its ``boxes`` are an argument as well.
+    """
 
     page: str
     function: Callable[..., Awaitable[AuthRequest]]
     members: tuple[str, ...]
+    boxes: tuple[str, ...] = ()
 
     async def take(
         self, dependencies: SignInDependencies, call: Call, request: AuthRequest, given: FormInput
     ) -> AuthRequest:
         """Take the step with the members of a form."""
-        arguments = {name: given[name] for name in self.members}
+        arguments: dict[str, object] = {name: given[name] for name in self.members}
+        arguments |= {id_: boxes.ticked(given, id_) for id_ in self.boxes}
         return await self.function(dependencies, call, request, **arguments)
 
 
@@ -94,7 +100,7 @@ STEPS = {
     "set-up-later": Step("second_factor_setup", policy_steps.defer_setup, ()),
     "new-password": Step("new_password", verification.choose_password, ("password",)),
     "organization": Step("organizations", _choose_organization, ("organization_id",)),
-    "consent": Step("consent", consenting.decide, ("decision", "organization_id")),
+    "consent": Step("consent", consenting.decide, ("decision", "organization_id"), ("scopes",)),
     "sign-up": Step(
         "organization", choosing.sign_up, ("organization_name", "first_name", "last_name")
     ),

@@ -41,6 +41,7 @@ from tenantry.identity.sign_in.model import AuthRequest
 from tenantry.net.http import Request, Response, Route
 from tenantry.tenants.organizations.policy import Refusal as PolicyRefusal
 from tenantry.web import answers as answer_pages
+from tenantry.web.forms import boxes
 from tenantry.web.forms.problems import Problems
 from tenantry.web.rendering import HEADERS, json_response
 from tenantry.web.site import query
@@ -127,7 +128,7 @@ class Login:
         found = await self._find(request)
         if found is None:
             return await self._gone(request)
-        given = FormInput(request.form())
+        given = FormInput(boxes.form(request))
         try:
             found = await STEPS[name].take(
                 self._dependencies, self._site.call(request), found, given

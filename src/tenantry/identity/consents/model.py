@@ -16,6 +16,8 @@ from tenantry.db.writes.rows import members, row_of
 from tenantry.tenants.users.model import memberships
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from tenantry.db.engine import Row
 
 consents = Table(
@@ -29,6 +31,8 @@ consents = Table(
     Column("scopes", Json, nullable=False),
     time_column("grant_time"),  # of the scopes that were granted last
     time_column("create_time"),
+    # Requested, and not granted by the user. NULL for none.
+    Column("declined_scopes", Json),
     ForeignKeyConstraint(
         ["organization_id", "user_id"],
         [memberships.c.organization_id, memberships.c.user_id],
@@ -61,6 +65,10 @@ class Consent:
     scopes: tuple[str, ...]
     grant_time: int
     create_time: int
+    declined_scopes: tuple[str, ...] = ()
+
+    def scopes_contain(self, scopes: Collection[str]) -> bool:
+        return set(scopes) <= set(self.scopes)
 
     def to_row(self) -> dict[str, Any]:
         return row_of(self, consents)
@@ -68,7 +76,8 @@ class Consent:
     @classmethod
     def from_row(cls, row: Row) -> Consent:
         """Return the consent of one row."""
-        return cls(**members(row, consents))
+        values = members(row, consents)
+        return cls(**values | {"declined_scopes": values["declined_scopes"] or ()})
 
     def to_event(self) -> dict[str, Any]:
         """Return the object of its events."""

@@ -2,6 +2,7 @@
 
 A consent is held per client, user and organization. A later grant adds its scopes to the earlier
 ones, so that a step-up (RFC 6750 section 3.1, `insufficient_scope`) ends with a consent to both.
+Scopes that the user declines are stored as well, and are no longer granted from then on.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ _of_organization = (
 _INSERT = Statement(
     insert(consents).from_select(list(bound(consents)), _of_organization).returning(_c.id)
 )
-_ADD = crud.update(consents, set_=("scopes", "grant_time"))
+_ADD = crud.update(consents, set_=("scopes", "declined_scopes", "grant_time"))
 _DELETE = crud.delete(consents)
 _REVOKE_TOKENS = Statement(
     update(refresh_tokens)
@@ -102,8 +103,12 @@ async def grant(
     user_id: str,
     organization_id: str,
     scopes: Sequence[str],
+    declined: Sequence[str] = (),
 ) -> Consent:
-    """Record that a user grants these scopes, besides those that the client already has."""
+    """Record that a user grants these scopes, besides those that the client already has.
+
+    Scopes that are ``declined`` are removed from the earlier ones.
+    """
     if client.resource_id != resource.id:
         raise errors.NotFound("client")
     async with call.db.transaction() as db:
@@ -112,8 +117,14 @@ async def grant(
         )
         if row is not None:
             before = Consent.from_row(row)
-            union = tuple(dict.fromkeys((*before.scopes, *scopes)))
-            after = replace(before, scopes=union, grant_time=max(now(), before.grant_time + 1))
+            union = dict.fromkeys((*before.scopes, *scopes))
+            refused = dict.fromkeys((*before.declined_scopes, *declined))
+            after = replace(
+                before,
+                scopes=tuple(one for one in union if one not in declined),
+                declined_scopes=tuple(one for one in refused if one not in scopes),
+                grant_time=max(now(), before.grant_time + 1),
+            )
             event = call.event(
                 "consent.granted",
                 organization_id=organization_id,
@@ -125,6 +136,7 @@ async def grant(
                 event,
                 p_id=after.id,
                 p_scopes=to_json(after.scopes),
+                p_declined_scopes=to_json(after.declined_scopes),
                 p_grant_time=after.grant_time,
             )
             return after
@@ -138,6 +150,7 @@ async def grant(
             scopes=tuple(dict.fromkeys(scopes)),
             grant_time=at,
             create_time=at,
+            declined_scopes=tuple(dict.fromkeys(declined)),
         )
         event = call.event(
             "consent.granted", organization_id=organization_id, after=consent.to_event()

@@ -349,6 +349,7 @@ class _Wanted:
             self.call.db,
             self.client.id,
             self.params,
+            self.params.scope.split(),
             user_id=session.user_id,
             organization_id=organization_id,
             impersonator=session.impersonator,

@@ -59,6 +59,8 @@ class ConsentPrompt:
     client: Client
     resource: Resource
     scopes: tuple[tuple[str, str], ...]  # names, and descriptions of permissions
+    selectable: tuple[str, ...]  # scopes that the user may decline
+    declined: tuple[str, ...]  # those that the user declined the last time
     choices: tuple[Choice, ...]  # the organizations to choose from
 
 
@@ -79,6 +81,7 @@ async def problem(
     db: Session,
     client_id: str,
     params: Params,
+    scopes: Sequence[str],
     *,
     user_id: str,
     organization_id: str,
@@ -104,7 +107,7 @@ async def problem(
         params.resource_id,
         user_id=user_id,
         organization_id=organization_id,
-        scopes=params.scope.split(),
+        scopes=scopes,
     )
     return None if missing is None else NOT_GRANTED
 
@@ -116,6 +119,7 @@ async def ask(call: Call, request: AuthRequest) -> AuthRequest | None:
         call.db,
         request.client_id,
         request.params,
+        request.scopes,
         user_id=request.user_id,
         organization_id=request.organization_id or NO_ORGANIZATION,
         impersonator=request.impersonator,
@@ -134,12 +138,49 @@ async def prompt(call: Call, request: AuthRequest) -> ConsentPrompt:
     resource = await resources.get(call.db, client.resource_id)
     names = request.params.scope.split()
     described = await descriptions(call.db, names)
+    assert request.user_id is not None
+    consent = await consents.find(
+        call.db,
+        client.id,
+        user_id=request.user_id,
+        organization_id=request.organization_id or NO_ORGANIZATION,
+    )
     return ConsentPrompt(
         client,
         resource,
         tuple((name, described.get(name, "")) for name in names),
-        tuple(await _choices(call, request)),
+        selectable=_selectable(resource, names),
+        declined=() if consent is None else consent.declined_scopes,
+        choices=tuple(await _choices(call, request)),
     )
+
+
+def _selectable(resource: Resource, scopes: Sequence[str]) -> tuple[str, ...]:
+    """Return the scopes of a request that the user may decline: those of the resource.
+
+    A single one cannot be declined: the user denies the request instead.
+    """
+    if not resource.scope_selection:
+        return ()
+    found = tuple(name for name in scopes if name in resource.scopes)
+    return found if len(found) > 1 else ()
+
+
+def _declined(resource: Resource, requested: Sequence[str], selected: Sequence[str]) -> list[str]:
+    """Return the scopes that a user has not selected.
+
+    Raises:
+        errors.InvalidArgument: none is selected, or one that the page does not offer.
+
+    """
+    selectable = _selectable(resource, requested)
+    if not set(selected) <= set(selectable):
+        raise errors.InvalidArgument.field("scopes", "in", "must be scopes of the request")
+    if selectable and not selected:
+        raise errors.InvalidArgument.field(
+            "scopes", "repeated.min_items", "must have at least one scope"
+        )
+    return [name for name in selectable if name not in selected]
 
 
 async def descriptions(db: Session, names: Sequence[str]) -> dict[str, str]:
@@ -157,8 +198,12 @@ async def decide(
     *,
     decision: str,
     organization_id: str,
+    scopes: Sequence[str] = (),
 ) -> AuthRequest:
-    """Take the answer of a user: store the consent for an organization, or end the sign-in."""
+    """Take the answer of a user: store the consent for an organization, or end the sign-in.
+
+    ``scopes`` are the selected ones, if the resource allows a selection.
+    """
     states.expect(request, states.CONSENT_PENDING)
     if decision == DENY:
         return await requests.move(call.db, request, states.FAILED, error=requests.problem(DENIED))
@@ -170,6 +215,11 @@ async def decide(
         raise errors.InvalidArgument.field(
             "organization_id", "in", "must be one of the user's organizations"
         )
+    client = await _client(call.db, request)
+    assert client.resource_id is not None
+    resource = await resources.get(call.db, client.resource_id)
+    requested = request.params.scope.split()
+    declined = _declined(resource, requested, scopes)
     user = await reading.find(
         call.db, id_=request.user_id, external_id=None, organization_id=organization_id
     )
@@ -179,9 +229,6 @@ async def decide(
         requirement = await _requirement(call.db, request, user, organization_id)
         if requirement is not None:
             return await choosing.prove_anew(call.db, request, requirement, organization_id)
-    client = await _client(call.db, request)
-    assert client.resource_id is not None
-    resource = await resources.get(call.db, client.resource_id)
     async with call.db.transaction() as db:
         held = requests.as_person(call, db, request, user.id)
         await consents.grant(
@@ -190,7 +237,8 @@ async def decide(
             resource,
             user_id=user.id,
             organization_id=organization_id,
-            scopes=request.params.scope.split(),
+            scopes=[name for name in requested if name not in declined],
+            declined=declined,
         )
         await registrations.note_use(db, client)
         return await requests.move(
@@ -198,7 +246,7 @@ async def decide(
             request,
             states.ORGANIZATION_SELECTED,
             organization_id=organization_id,
-            facts=replace(request.facts, has_consented=True),
+            facts=replace(request.facts, has_consented=True, declined_scopes=tuple(declined)),
         )
 
 

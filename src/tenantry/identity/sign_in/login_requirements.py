@@ -250,6 +250,7 @@ def nobody(facts: Facts) -> Facts:
         setup_deferred=False,
         session_id="",
         has_consented=False,
+        declined_scopes=(),
     )
 
 

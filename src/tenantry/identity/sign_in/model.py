@@ -117,6 +117,7 @@ class Facts:
     identity: str = ""  # the provider's answer, encrypted, until the sign-in is over
     inbox_proved: bool = False  # and so is what the provider says of it
     has_consented: bool = False  # the user allowed what the client of a resource asks for
+    declined_scopes: tuple[str, ...] = ()  # but for these scopes
     has_second_factor: bool = False  # was given, or a passkey that verified its user
     # Of the organization's sign-in policy.
     refusal: str = ""  # the rule that is not met, of `policy.Refusal`
@@ -132,7 +133,8 @@ class Facts:
         """Return those of a row, without further ones that another version may know."""
         known = {name: members[name] for name in _FACTS if name in members}
         steps = tuple((state, at) for state, at in known.get("steps", ()))
-        return cls(**known | {"proofs": tuple(known.get("proofs", ())), "steps": steps})
+        lists = {name: tuple(known.get(name, ())) for name in ("proofs", "declined_scopes")}
+        return cls(**known | lists | {"steps": steps})
 
     def to_row(self) -> dict[str, Any]:
         """Return the members that are set, as they are stored."""
@@ -169,6 +171,12 @@ class AuthRequest:
     def named(self) -> str | None:
         """The organization that it is for, if one was named or chosen."""
         return self.facts.organization_id or self.params.organization_id
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The requested scopes, without those that the user declined."""
+        declined = self.facts.declined_scopes
+        return tuple(one for one in self.params.scope.split() if one not in declined)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,8 +82,7 @@ async def check(call: Call, attempt: Attempt) -> list[Event]:
     if refusal is not None:
         raise Withheld(refusal, user)
     if SESSION in facts.proofs and session is not None:
-        scopes = request.params.scope.split()
-        if policy.is_too_old(scopes, auth_time=session.auth_time, at=evidence.at):
+        if policy.is_too_old(request.scopes, auth_time=session.auth_time, at=evidence.at):
             raise Withheld(Refusal.REAUTHENTICATION, user)
     elif policy.lacks_second_factor(evidence) and not facts.setup_deferred:
         deadline = policy.enrollment_deadline(evidence.member_since)

@@ -126,7 +126,7 @@ class ResourceTokens:
         """Return a token that is in force.
 
         Its client exists and belongs to the resource, and it was not revoked. The session of a
-        user is live, the user is a member, and the consent to the client was not revoked.
+        user is live, the user is a member, and the user consents to the scopes.
         """
         claims = await self._signed.claims(token)
         if not are_of_resource(claims) or not await self._is_in_force(claims):
@@ -157,7 +157,7 @@ class ResourceTokens:
         consent = await consents.find(
             self._db, client_id, user_id=subject.user.id, organization_id=organization_id
         )
-        return consent is not None
+        return consent is not None and consent.scopes_contain(claims.get("scopes", ()))
 
     async def _issue(self, draft: Draft, client: Client, claims: Mapping[str, Any]) -> Issued:
         sign = await self._ring.signer(client.access_token_signing_alg)

@@ -39,7 +39,10 @@ _SHOWN = 30
 _MOST_SCOPES, _MOST_URIS = 100, 20
 _TEXTS = ("name", "description", "resource_uri", "logo_uri")
 _NUMBERS = ("access_token_expiry", "refresh_token_expiry")
-_SWITCHES = ("dynamic_registration", "enable_cimd", "intersect_scopes_user_permission")
+_SWITCHES = (
+    *("dynamic_registration", "enable_cimd", "intersect_scopes_user_permission"),
+    "resource_scope_selection_allowed",
+)
 
 
 def _fields() -> dict[str, str]:
@@ -175,6 +178,7 @@ class _Resources:
                 paths=[
                     *(*_TEXTS, *_NUMBERS, "scopes", "disable_dynamic_client_registration"),
                     *("enable_cimd", "intersect_scopes_user_permission"),
+                    "resource_scope_selection_allowed",
                 ]
             ),
         )
@@ -250,6 +254,9 @@ def _resource(form: Mapping[str, str]) -> UpdateResource:
         enable_cimd=BoolValue(value="enable_cimd" in form),
         intersect_scopes_user_permission=BoolValue(
             value="intersect_scopes_user_permission" in form
+        ),
+        resource_scope_selection_allowed=BoolValue(
+            value="resource_scope_selection_allowed" in form
         ),
     )
 

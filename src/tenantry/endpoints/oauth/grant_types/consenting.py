@@ -14,6 +14,31 @@ if TYPE_CHECKING:
     from tenantry.call import Call
     from tenantry.identity.sessions.subject import Subject
 
+_REVOKED = "the user has revoked the consent to this client"
+
+
+async def granted(
+    call: Call, client: Client, subject: Subject, scopes: Sequence[str]
+) -> tuple[str, ...]:
+    """Return those of the scopes of a grant to which the user still consents.
+
+    Raises:
+        OAuthError: the consent was revoked, or none of the scopes is left.
+
+    """
+    consent = await consents.find(
+        call.db,
+        client.id,
+        user_id=subject.user.id,
+        organization_id=subject.organization_id,
+    )
+    if consent is None or consent.resource_id != client.resource_id:
+        raise OAuthError("invalid_grant", _REVOKED)
+    kept = tuple(one for one in scopes if one in consent.scopes)
+    if scopes and not kept:
+        raise OAuthError("invalid_grant", _REVOKED)
+    return kept
+
 
 async def check(call: Call, client: Client, subject: Subject, scopes: Sequence[str]) -> None:
     """Raise OAuthError unless the user still consents to these scopes for the client."""
@@ -27,4 +52,4 @@ async def check(call: Call, client: Client, subject: Subject, scopes: Sequence[s
         scopes=scopes,
     )
     if missing is not None:
-        raise OAuthError("invalid_grant", "the user has revoked the consent to this client")
+        raise OAuthError("invalid_grant", _REVOKED)

@@ -60,7 +60,7 @@ class RefreshToken:
             draft = self._tokens.draft(client)
             issued = await self._tokens.issue(draft, client, subject, granted, more)
         else:
-            await consenting.check(call, client, subject, granted)
+            granted = await consenting.granted(call, client, subject, granted)
             granted = resource_tokens.granted(client, resource, granted, subject)
             draft = self._resource_tokens.draft(client, resource)
             issued = await self._resource_tokens.issue_for_user(
