@@ -128,7 +128,8 @@ class Login:
         found = await self._find(request)
         if found is None:
             return await self._gone(request)
-        given = FormInput(boxes.form(request))
+        form = boxes.form(request) if STEPS[name].boxes else request.form()
+        given = FormInput(form)
         try:
             found = await STEPS[name].take(
                 self._dependencies, self._site.call(request), found, given

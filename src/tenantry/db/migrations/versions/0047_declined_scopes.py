@@ -1,6 +1,6 @@
 """Consents have the scopes that the user declined.
 
-Revision: 0050, after 0046
+Revision: 0047, after 0046
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from alembic import op
 
 from tenantry.db.sql.schema import Json
 
-revision = "0050"
+revision = "0047"
 down_revision = "0046"
 # An older process grants all requested scopes: it offers no selection.
 older_may_run = True
