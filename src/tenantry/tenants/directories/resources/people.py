@@ -58,8 +58,9 @@ if TYPE_CHECKING:
     from tenantry.tenants.directories.scim.patches import Operation
     from tenantry.tenants.directories.scim.schemas import Schema
 
-# A transaction that met another one is made again, so often at most.
-ATTEMPTS = 3
+# How often a transaction that conflicts with another one is attempted. Each conflict means that
+# another one has committed, so a bulk request meets as many as there are concurrent requests.
+_ATTEMPTS = 10
 
 _T = TypeVar("_T")
 _u, _e, _g, _m = directory_users.c, directory_emails.c, directory_groups.c, directory_members.c
@@ -231,7 +232,7 @@ class _Again(Exception):
 async def _attempted(call: Call, attempt: Callable[[Call], Awaitable[_T]]) -> _T:
     """Make a transaction, again where another one was faster."""
     await catalogue.keep_current(call.db)
-    for _ in range(ATTEMPTS):
+    for _ in range(_ATTEMPTS):
         try:
             async with call.db.transaction() as db:
                 return await attempt(replaced(call, db=db))
