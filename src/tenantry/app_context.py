@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tenantry.identity.token_templates.issuing import TokenTemplates
     from tenantry.identity.tokens.access_tokens import AccessTokens
     from tenantry.identity.tokens.authenticate import Authenticator
+    from tenantry.identity.tokens.delegated_tokens import DelegatedTokens
     from tenantry.identity.tokens.key_ring import KeyRing
     from tenantry.identity.tokens.resource_tokens import ResourceTokens
     from tenantry.identity.tokens.signed_tokens import SignedTokens
@@ -141,6 +142,13 @@ class AppContext:
             issuer=self.settings.public_url,
             by_resource=self.settings.resource_token_issuer == "resource",  # noqa: S105 - no secret
         )
+
+    @cached_property
+    def delegated_tokens(self) -> DelegatedTokens:
+        """Access tokens with which clients act for users."""
+        from tenantry.identity.tokens.delegated_tokens import DelegatedTokens
+
+        return DelegatedTokens(self.db, self.ring, self._signed, self.clients, self.resources)
 
     @cached_property
     def token_templates(self) -> TokenTemplates:

@@ -65,6 +65,7 @@ OURS = {
     "client.secret_rotated": "Client",
     "client.token_issued": "Client",
     "client.token_revoked": "Client",
+    "client.token_exchanged": "Client",
     "resource.created": "Resource",
     "resource.updated": "Resource",
     "resource.deleted": "Resource",

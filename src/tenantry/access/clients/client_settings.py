@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tenantry.access.clients import changes, reading
 from tenantry.access.clients import management_scopes as scopes
 from tenantry.access.clients.credentials import key_sets
-from tenantry.access.clients.model import CALLS_API, PUBLIC, Client
+from tenantry.access.clients.model import CALLS_API, M2M, PUBLIC, Client
 from tenantry.access.clients.reading import ClientIdentifier
 from tenantry.access.keys import service as keys
 from tenantry.core import errors
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tenantry.call import Call
 
 _SCOPES_FIELD = "settings.management_scopes"
+_AUDIENCES_FIELD = "settings.token_exchange.audiences"
+_EXCHANGES_TOKENS = (*CALLS_API, M2M)
 
 
 async def get(call: Call, client_id: str) -> Client:
@@ -34,8 +36,11 @@ async def update(
     token_endpoint_auth_method: str | None = None,
     access_token_signing_alg: str | None = None,
     management_scopes: Sequence[str] = (),
+    token_exchange_audiences: Sequence[str] | None = None,
 ) -> Client:
     """Change the members that are given; a key set without keys removes the client's.
+
+    Without audiences, the client cannot exchange tokens.
 
     The first client that asks for another signing algorithm has its keys made.
     """
@@ -49,6 +54,8 @@ async def update(
         changed["access_token_signing_alg"] = access_token_signing_alg
     if management_scopes:
         changed["management_scopes"] = scopes.parse(management_scopes, _SCOPES_FIELD)
+    if token_exchange_audiences is not None:
+        changed["token_exchange_audiences"] = tuple(dict.fromkeys(token_exchange_audiences)) or None
     async with call.db.transaction() as db:
         if access_token_signing_alg is not None:
             await keys.ensure_algorithm(db, access_token_signing_alg)
@@ -60,6 +67,12 @@ async def update(
                 _SCOPES_FIELD,
                 "const",
                 f"a client of the type {after.client_type} cannot call the management API",
+            )
+        if after.token_exchange_audiences and after.client_type not in _EXCHANGES_TOKENS:
+            raise errors.InvalidArgument.field(
+                _AUDIENCES_FIELD,
+                "const",
+                f"a client of the type {after.client_type} cannot exchange tokens",
             )
         return await changes.save(call, db, before, after)
 

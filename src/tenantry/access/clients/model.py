@@ -50,6 +50,8 @@ GRANT_TYPES = {
     M2M: ("client_credentials",),
     RESOURCE_CLIENT: (*_SIGN_IN, "client_credentials"),
 }
+# RFC 8693. The audiences in a client's settings permit it, in addition to its grant types.
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - a name, no secret
 # Registration of a client of a resource: by the API, dynamically (RFC 7591), or by the document at
 # its `metadata_uri`.
 STATIC, DCR, CIMD = "", "DCR", "CIMD"
@@ -83,6 +85,7 @@ clients = Table(
     Column("enforce_pkce", Boolean, nullable=False, server_default=false()),
     Column("api_access", Boolean, nullable=False, server_default=true()),
     Column("management_scopes", Json),  # None: all of them
+    Column("token_exchange_audiences", Json),  # None: no token exchange
     Column("ip_allowlist", Json),  # {"opted_in": ..., "cidrs": [...]}
     Column("jwks", Json),  # RFC 7517 section 5
     Column("token_endpoint_auth_method", Text, nullable=False, server_default=""),
@@ -197,6 +200,7 @@ class Client:
     enforce_pkce: bool = False
     api_access: bool = True
     management_scopes: tuple[str, ...] | None = None  # None: all, also those of later versions
+    token_exchange_audiences: tuple[str, ...] | None = None
     ip_allowlist: dict[str, Any] | None = field(default=None, hash=False)
     jwks: dict[str, Any] | None = field(default=None, hash=False)
     token_endpoint_auth_method: str = ""
@@ -219,6 +223,12 @@ class Client:
     def may_call_api(self) -> bool:
         """Whether its own access tokens call the management API."""
         return self.api_access and self.client_type in CALLS_API
+
+    @property
+    def allowed_grant_types(self) -> tuple[str, ...]:
+        """The grant types that it may use: the registered ones, or all of its type."""
+        grant_types = self.grant_types or GRANT_TYPES[self.client_type]
+        return (*grant_types, TOKEN_EXCHANGE) if self.token_exchange_audiences else grant_types
 
     @property
     def is_public(self) -> bool:
@@ -256,6 +266,7 @@ class Client:
             "management_scopes": (
                 None if self.management_scopes is None else list(self.management_scopes)
             ),
+            "token_exchange": {"audiences": list(self.token_exchange_audiences or ())},
             "ip_allowlist": self.ip_allowlist,
             "jwks": self.jwks,
             "token_endpoint_auth_method": self.token_endpoint_auth_method,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tenantry.db.writes.last_uses import LastUses
     from tenantry.endpoints.oauth.client_authentication import ClientAuthentication
     from tenantry.identity.tokens.access_tokens import AccessTokens
+    from tenantry.identity.tokens.delegated_tokens import DelegatedTokens
     from tenantry.identity.tokens.resource_tokens import ResourceTokens
     from tenantry.identity.tokens.user_tokens import UserTokens
     from tenantry.net.http import Request
@@ -51,6 +52,7 @@ class IntrospectionEndpoint:
         user_tokens: UserTokens,
         *,
         resource_tokens: ResourceTokens,
+        delegated_tokens: DelegatedTokens,
         api_tokens: KnownApiTokens,
         api_token_uses: LastUses,
         rates: Rates,
@@ -61,6 +63,7 @@ class IntrospectionEndpoint:
         self._tokens = tokens
         self._user_tokens = user_tokens
         self._resource_tokens = resource_tokens
+        self._delegated_tokens = delegated_tokens
         self._api_tokens = api_tokens
         self._api_token_uses = api_token_uses
         self._rates = rates
@@ -97,6 +100,8 @@ class IntrospectionEndpoint:
                 claims = (await self._user_tokens.verify(text)).claims
             elif await self._resource_tokens.is_one(text):
                 claims = (await self._resource_tokens.verify(text)).claims
+            elif await self._delegated_tokens.is_one(text):
+                claims = (await self._delegated_tokens.verify(text)).claims
             else:
                 claims = (await self._tokens.verify(text)).claims
         except errors.Unauthenticated:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Database
     from tenantry.endpoints.oauth.client_authentication import ClientAuthentication
     from tenantry.identity.tokens.access_tokens import AccessToken, AccessTokens
+    from tenantry.identity.tokens.delegated_tokens import DelegatedToken, DelegatedTokens
     from tenantry.identity.tokens.resource_tokens import ResourceToken, ResourceTokens
     from tenantry.identity.tokens.user_tokens import UserToken, UserTokens
     from tenantry.net.http import Request
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 # Of a management client, for tokens that are not its own.
 _SCOPE = "api_credentials:rotate"
-_AnyToken: TypeAlias = "AccessToken | UserToken | ResourceToken"
+_AnyToken: TypeAlias = "AccessToken | UserToken | ResourceToken | DelegatedToken"
 
 
 class RevocationEndpoint:
@@ -48,6 +49,7 @@ class RevocationEndpoint:
         user_tokens: UserTokens,
         *,
         resource_tokens: ResourceTokens,
+        delegated_tokens: DelegatedTokens,
         api_tokens: KnownApiTokens,
         rates: Rates,
     ) -> None:
@@ -57,6 +59,7 @@ class RevocationEndpoint:
         self._tokens = tokens
         self._user_tokens = user_tokens
         self._resource_tokens = resource_tokens
+        self._delegated_tokens = delegated_tokens
         self._api_tokens = api_tokens
         self._rates = rates
 
@@ -93,6 +96,8 @@ class RevocationEndpoint:
                 token: _AnyToken = await self._user_tokens.verify(text)
             elif await self._resource_tokens.is_one(text):
                 token = await self._resource_tokens.verify(text)
+            elif await self._delegated_tokens.is_one(text):
+                token = await self._delegated_tokens.verify(text)
             else:
                 token = await self._tokens.verify(text)
         except errors.Unauthenticated:

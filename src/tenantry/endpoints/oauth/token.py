@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from tenantry.access.clients.model import GRANT_TYPES
 from tenantry.access.resources import issuers
 from tenantry.call import Call
 from tenantry.endpoints.oauth.errors import NO_STORE, OAuthError
@@ -82,7 +81,7 @@ class TokenEndpoint:
         caller = request.context.caller = caller_of(client)
         # 3. Whether this client may.
         request.tell(await self._rates.take_token(client.id))
-        if grant_type not in (client.grant_types or GRANT_TYPES[client.client_type]):
+        if grant_type not in client.allowed_grant_types:
             raise OAuthError(
                 "unauthorized_client", f"this client is not registered for {grant_type}"
             )
@@ -108,6 +107,8 @@ class TokenEndpoint:
             "expires_in": issued.expires_in,
             "scope": " ".join(granted.scopes),
         }
+        if granted.issued_token_type is not None:
+            answer["issued_token_type"] = granted.issued_token_type
         if granted.id_token is not None:
             answer["id_token"] = granted.id_token
         if granted.refresh_token is not None:

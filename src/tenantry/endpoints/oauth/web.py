@@ -14,6 +14,7 @@ from tenantry.endpoints.oauth.grant_types import (
     authorization_code,
     client_credentials,
     refresh_token,
+    token_exchange,
 )
 from tenantry.endpoints.oauth.introspection import IntrospectionEndpoint
 from tenantry.endpoints.oauth.registration import RegistrationEndpoint
@@ -62,6 +63,15 @@ def routes(context: AppContext) -> list[Route]:
         client_credentials.GRANT_TYPE: client_credentials.ClientCredentials(
             context.clients, tokens, resource_tokens, context.interceptors
         ),
+        token_exchange.GRANT_TYPE: token_exchange.TokenExchange(
+            user_tokens,
+            context.delegated_tokens,
+            context.resources,
+            templates=templates,
+            interceptors=context.interceptors,
+            issuer=issuer,
+            by_resource=context.settings.resource_token_issuer == "resource",  # noqa: S105
+        ),
     }
     token = TokenEndpoint(
         db,
@@ -78,6 +88,7 @@ def routes(context: AppContext) -> list[Route]:
         tokens,
         user_tokens,
         resource_tokens=resource_tokens,
+        delegated_tokens=context.delegated_tokens,
         api_tokens=context.api_tokens,
         api_token_uses=context.api_token_uses,
         rates=rates,
@@ -90,6 +101,7 @@ def routes(context: AppContext) -> list[Route]:
         tokens,
         user_tokens,
         resource_tokens=resource_tokens,
+        delegated_tokens=context.delegated_tokens,
         api_tokens=context.api_tokens,
         rates=rates,
     )

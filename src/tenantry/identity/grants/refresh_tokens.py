@@ -234,7 +234,7 @@ async def refresh(
         foreign = [name for name in scopes if name not in granted]
         if foreign:
             raise ScopeNotGranted(f"the refresh token is not good for {' '.join(foreign)[:200]}")
-        kept = _recent(subject, tuple(scopes) or granted, at)
+        kept = recent(subject, tuple(scopes) or granted, at)
         if subject.impersonation is None:
             counters.active(subject.user.id, subject.organization_id)
         if not is_last:
@@ -286,7 +286,7 @@ async def check_policy(call: Call, client: Client, subject: Subject, *, access: 
         raise InvalidGrant(f"{refusal.sentence}: the user must sign in again")
 
 
-def _recent(subject: Subject, scopes: tuple[str, ...], at: int) -> tuple[str, ...]:
+def recent(subject: Subject, scopes: tuple[str, ...], at: int) -> tuple[str, ...]:
     """Return the scopes without those that take a more recent sign-in (RFC 6749 section 5.1)."""
     policy = subject.policy
     if policy is None or not policy.is_too_old(scopes, auth_time=subject.auth_time, at=at):

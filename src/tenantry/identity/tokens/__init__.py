@@ -2,14 +2,16 @@
 
 `key_ring` holds the signing keys of a process and `signer` signs with one. `access_tokens` are
 those of clients, `user_tokens` and `id_tokens` those of users, `resource_tokens` those for
-resources. `signed_tokens` verifies any of them, and `authenticate` finds the caller by the headers
-of a request. `api_scopes` are the scopes that let a user's token call the API.
+resources, and `delegated_tokens` those with which clients act for users. `signed_tokens` verifies
+any of them, and `authenticate` finds the caller by the headers of a request. `api_scopes` are the
+scopes that let a user's token call the API.
 """
 
 __all__ = [
     "access_tokens",
     "api_scopes",
     "authenticate",
+    "delegated_tokens",
     "id_tokens",
     "key_ring",
     "resource_tokens",

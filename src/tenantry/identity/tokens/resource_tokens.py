@@ -17,7 +17,7 @@ from tenantry.identity.grants import claims as claims_of
 from tenantry.identity.grants import subjects
 from tenantry.identity.sessions.model import NO_ORGANIZATION
 from tenantry.identity.tokens.access_tokens import Issued
-from tenantry.identity.tokens.signed_tokens import NOT_IN_FORCE
+from tenantry.identity.tokens.signed_tokens import DELEGATED_FROM, NOT_IN_FORCE
 from tenantry.identity.tokens.user_tokens import Draft, is_person
 
 if TYPE_CHECKING:
@@ -194,6 +194,7 @@ def are_of_resource(claims: Mapping[str, Any]) -> bool:
     token_id, session_id = claims.get("jti"), claims.get("sid")
     return (
         ids.well_formed(ids.RESOURCE, audience[0])
+        and DELEGATED_FROM not in claims
         and isinstance(client_id, str)
         and isinstance(token_id, str)
         and ids.well_formed(ids.TOKEN, token_id)

@@ -21,6 +21,8 @@ NOT_IN_FORCE = (
     "Token invalid: it was revoked, or its client, session or user is no more, get a new one by "
     "POST /oauth/token"
 )
+# Claim of delegated tokens alone: client ID and jti of each token in the chain of exchanges.
+DELEGATED_FROM = "delegated_from"
 _SKEW_SECONDS = 30
 KNOWN = 2048  # tokens that are remembered, each with 2.3 KB
 _MAX_HEADER = 1024  # characters of a header that this server wrote: algorithm, key and type

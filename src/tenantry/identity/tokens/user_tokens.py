@@ -18,7 +18,7 @@ from tenantry.identity.grants import subjects
 from tenantry.identity.sessions.model import NO_ORGANIZATION
 from tenantry.identity.tokens import api_scopes
 from tenantry.identity.tokens.access_tokens import Issued
-from tenantry.identity.tokens.signed_tokens import NOT_IN_FORCE
+from tenantry.identity.tokens.signed_tokens import DELEGATED_FROM, NOT_IN_FORCE
 from tenantry.tenants.users.model import is_federated
 
 if TYPE_CHECKING:
@@ -200,6 +200,7 @@ def are_of_person(claims: Mapping[str, Any]) -> bool:
     sub, client_id = claims.get("sub"), claims.get("client_id")
     return (
         is_person(sub)
+        and DELEGATED_FROM not in claims
         and isinstance(client_id, str)
         and claims.get("aud") in ([client_id], [client_id, claims["iss"]])
         and isinstance(claims.get("scopes"), list)

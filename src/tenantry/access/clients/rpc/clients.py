@@ -235,6 +235,9 @@ class ClientSettingsService:
                 if given.has_field(name)
             },
             management_scopes=given.management_scopes,
+            token_exchange_audiences=(
+                None if given.token_exchange is None else given.token_exchange.audiences
+            ),
         )
         call.tag(client.revision)
         return settings_pb.UpdateClientSettingsResponse(settings=_settings(client))
@@ -325,6 +328,9 @@ def _settings(client: Client) -> settings_pb.ClientSettings:
         access_token_signing_alg=client.access_token_signing_alg,
         management_scopes=management_scopes.of(client),
     )
+    if client.token_exchange_audiences:
+        audiences = list(client.token_exchange_audiences)
+        message.token_exchange = settings_pb.TokenExchangeSettings(audiences=audiences)
     if client.jwks is not None:
         message.jwks = Struct.from_json(json.dumps(client.jwks))
     return message

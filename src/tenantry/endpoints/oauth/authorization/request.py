@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tenantry.access.clients.model import GRANT_TYPES
 from tenantry.access.resources import issuers
 from tenantry.core import ids
 from tenantry.identity.grants import pkce
@@ -215,7 +214,7 @@ def _check_response_type(client: Client, asked: Parameters) -> None:
         raise Failed("invalid_request", "response_type is missing")
     if response_type != "code":
         raise Failed("unsupported_response_type", "response_type must be code")
-    if "authorization_code" not in (client.grant_types or GRANT_TYPES[client.client_type]):
+    if "authorization_code" not in client.allowed_grant_types:
         raise Failed("unauthorized_client", "this client is not registered for authorization_code")
 
 

@@ -26,6 +26,7 @@ class Granted:
     scopes: Sequence[str]
     id_token: str | None = None
     refresh_token: str | None = None
+    issued_token_type: str | None = None  # RFC 8693 section 2.2.1
 
 
 class Grant(Protocol):

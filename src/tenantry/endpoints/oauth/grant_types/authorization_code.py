@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from tenantry.access.clients.model import GRANT_TYPES
 from tenantry.access.resources import issuers
 from tenantry.endpoints.oauth.errors import OAuthError
 from tenantry.endpoints.oauth.grant_types import Granted, consenting, refresh_token
@@ -55,7 +54,6 @@ class AuthorizationCode:
             if resource is None
             else self._resource_tokens.draft(client, resource)
         )
-        granted_to = client.grant_types or GRANT_TYPES[client.client_type]
         try:
             redeemed = await codes.redeem(
                 call,
@@ -65,7 +63,7 @@ class AuthorizationCode:
                 code_verifier=form.get("code_verifier", ""),
                 token_id=draft.id,
                 token_expire_time=draft.expire_time,
-                may_refresh=refresh_token.GRANT_TYPE in granted_to,
+                may_refresh=refresh_token.GRANT_TYPE in client.allowed_grant_types,
                 admission=None if resource is None else _admission(call, client, resource),
             )
         except InvalidGrant as problem:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from protobuf.wkt.google.protobuf.struct_pb import Struct
 
 
-_ClientSettingsFields: TypeAlias = Literal["jwks", "token_endpoint_auth_method", "access_token_signing_alg", "management_scopes"]
+_ClientSettingsFields: TypeAlias = Literal["jwks", "token_endpoint_auth_method", "access_token_signing_alg", "management_scopes", "token_exchange"]
 
 class ClientSettings(Message[_ClientSettingsFields]):
     """
@@ -67,9 +67,16 @@ class ClientSettings(Message[_ClientSettingsFields]):
             ```proto
             repeated string management_scopes = 4;
             ```
+        token_exchange:
+            Token exchange: the client exchanges access tokens of users for tokens with
+            which it acts for them. Not available for public clients.
+
+            ```proto
+            optional tenantry.v1.TokenExchangeSettings token_exchange = 5;
+            ```
     """
 
-    __slots__ = ("jwks", "token_endpoint_auth_method", "access_token_signing_alg", "management_scopes")
+    __slots__ = ("jwks", "token_endpoint_auth_method", "access_token_signing_alg", "management_scopes", "token_exchange")
 
     if TYPE_CHECKING:
 
@@ -80,6 +87,7 @@ class ClientSettings(Message[_ClientSettingsFields]):
             token_endpoint_auth_method: str | None = None,
             access_token_signing_alg: str | None = None,
             management_scopes: list[str] | None = None,
+            token_exchange: TokenExchangeSettings | None = None,
         ) -> None:
             pass
 
@@ -87,6 +95,40 @@ class ClientSettings(Message[_ClientSettingsFields]):
         token_endpoint_auth_method: str
         access_token_signing_alg: str
         management_scopes: list[str]
+        token_exchange: TokenExchangeSettings | None
+
+_TokenExchangeSettingsFields: TypeAlias = Literal["audiences"]
+
+class TokenExchangeSettings(Message[_TokenExchangeSettingsFields]):
+    """
+    Token exchange (RFC 8693) by a client.
+
+    ```proto
+    message tenantry.v1.TokenExchangeSettings
+    ```
+
+    Attributes:
+        audiences:
+            APIs that the client can request tokens for: their URLs or names, or IDs of
+            resources (`res_...`). An empty list turns token exchange off.
+
+            ```proto
+            repeated string audiences = 1;
+            ```
+    """
+
+    __slots__ = ("audiences",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            audiences: list[str] | None = None,
+        ) -> None:
+            pass
+
+        audiences: list[str]
 
 _GetClientSettingsRequestFields: TypeAlias = Literal["client_id"]
 
@@ -226,7 +268,7 @@ class UpdateClientSettingsResponse(Message[_UpdateClientSettingsResponseFields])
 
 
 _DESC = file_desc(
-    b'\n!tenantry/v1/client_settings.proto\x12\x0btenantry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"\x91\x03\n\x0eClientSettings\x12+\n\x04jwks\x18\x01 \x01(\x0b2\x17.google.protobuf.StructR\x04jwks\x12\x83\x01\n\x1atoken_endpoint_auth_method\x18\x02 \x01(\tH\x00R\x17tokenEndpointAuthMethodBA\xbaH>r<R\x00R\x13client_secret_basicR\x12client_secret_postR\x0fprivate_key_jwt\x88\x01\x01\x12Q\n\x18access_token_signing_alg\x18\x03 \x01(\tH\x01R\x15accessTokenSigningAlgB\x13\xbaH\x10r\x0eR\x05RS256R\x05ES256\x88\x01\x01\x12=\n\x11management_scopes\x18\x04 \x03(\tR\x10managementScopesB\x10\xbaH\r\x92\x01\n\x10d"\x06r\x04\x10\x01\x18@B\x1d\n\x1b_token_endpoint_auth_methodB\x1b\n\x19_access_token_signing_alg"B\n\x18GetClientSettingsRequest\x12&\n\tclient_id\x18\x01 \x01(\tR\x08clientIdB\t\xbaH\x06r\x04\x10\x01\x18 "T\n\x19GetClientSettingsResponse\x127\n\x08settings\x18\x01 \x01(\x0b2\x1b.tenantry.v1.ClientSettingsR\x08settings"\x86\x01\n\x1bUpdateClientSettingsRequest\x12&\n\tclient_id\x18\x01 \x01(\tR\x08clientIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12?\n\x08settings\x18\x02 \x01(\x0b2\x1b.tenantry.v1.ClientSettingsR\x08settingsB\x06\xbaH\x03\xc8\x01\x01"W\n\x1cUpdateClientSettingsResponse\x127\n\x08settings\x18\x01 \x01(\x0b2\x1b.tenantry.v1.ClientSettingsR\x08settings2\x97\x03\n\x15ClientSettingsService\x12\xb2\x01\n\x11GetClientSettings\x12%.tenantry.v1.GetClientSettingsRequest\x1a&.tenantry.v1.GetClientSettingsResponse"N\x82\xd3\xe4\x93\x02&\x12$/api/v1/clients/{client_id}/settings\x82\xb5\x18\x18\n\x14api_credentials:read\x18D\xc2\xf3\x18\x02 \x01\x12\xc8\x01\n\x14UpdateClientSettings\x12(.tenantry.v1.UpdateClientSettingsRequest\x1a).tenantry.v1.UpdateClientSettingsResponse"[\x82\xd3\xe4\x93\x0202$/api/v1/clients/{client_id}/settings:\x08settings\x82\xb5\x18\x19\n\x15api_credentials:write\x18D\xc2\xf3\x18\x04 \x01(\x01b\x06proto3',
+    b'\n!tenantry/v1/client_settings.proto\x12\x0btenantry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"\xdc\x03\n\x0eClientSettings\x12+\n\x04jwks\x18\x01 \x01(\x0b2\x17.google.protobuf.StructR\x04jwks\x12\x83\x01\n\x1atoken_endpoint_auth_method\x18\x02 \x01(\tH\x00R\x17tokenEndpointAuthMethodBA\xbaH>r<R\x00R\x13client_secret_basicR\x12client_secret_postR\x0fprivate_key_jwt\x88\x01\x01\x12Q\n\x18access_token_signing_alg\x18\x03 \x01(\tH\x01R\x15accessTokenSigningAlgB\x13\xbaH\x10r\x0eR\x05RS256R\x05ES256\x88\x01\x01\x12=\n\x11management_scopes\x18\x04 \x03(\tR\x10managementScopesB\x10\xbaH\r\x92\x01\n\x10d"\x06r\x04\x10\x01\x18@\x12I\n\x0etoken_exchange\x18\x05 \x01(\x0b2".tenantry.v1.TokenExchangeSettingsR\rtokenExchangeB\x1d\n\x1b_token_endpoint_auth_methodB\x1b\n\x19_access_token_signing_alg"S\n\x15TokenExchangeSettings\x12:\n\taudiences\x18\x01 \x03(\tR\taudiencesB\x1c\xbaH\x19\x92\x01\x16\x10\x14"\x12r\x102\x0e^[!-~]{1,256}$"B\n\x18GetClientSettingsRequest\x12&\n\tclient_id\x18\x01 \x01(\tR\x08clientIdB\t\xbaH\x06r\x04\x10\x01\x18 "T\n\x19GetClientSettingsResponse\x127\n\x08settings\x18\x01 \x01(\x0b2\x1b.tenantry.v1.ClientSettingsR\x08settings"\x86\x01\n\x1bUpdateClientSettingsRequest\x12&\n\tclient_id\x18\x01 \x01(\tR\x08clientIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12?\n\x08settings\x18\x02 \x01(\x0b2\x1b.tenantry.v1.ClientSettingsR\x08settingsB\x06\xbaH\x03\xc8\x01\x01"W\n\x1cUpdateClientSettingsResponse\x127\n\x08settings\x18\x01 \x01(\x0b2\x1b.tenantry.v1.ClientSettingsR\x08settings2\x97\x03\n\x15ClientSettingsService\x12\xb2\x01\n\x11GetClientSettings\x12%.tenantry.v1.GetClientSettingsRequest\x1a&.tenantry.v1.GetClientSettingsResponse"N\x82\xd3\xe4\x93\x02&\x12$/api/v1/clients/{client_id}/settings\x82\xb5\x18\x18\n\x14api_credentials:read\x18D\xc2\xf3\x18\x02 \x01\x12\xc8\x01\n\x14UpdateClientSettings\x12(.tenantry.v1.UpdateClientSettingsRequest\x1a).tenantry.v1.UpdateClientSettingsResponse"[\x82\xd3\xe4\x93\x0202$/api/v1/clients/{client_id}/settings:\x08settings\x82\xb5\x18\x19\n\x15api_credentials:write\x18D\xc2\xf3\x18\x04 \x01(\x01b\x06proto3',
     [
         validate_pb.desc(),
         annotations_pb.desc(),
@@ -236,6 +278,7 @@ _DESC = file_desc(
     ],
     {
         "ClientSettings": ClientSettings,
+        "TokenExchangeSettings": TokenExchangeSettings,
         "GetClientSettingsRequest": GetClientSettingsRequest,
         "GetClientSettingsResponse": GetClientSettingsResponse,
         "UpdateClientSettingsRequest": UpdateClientSettingsRequest,
