@@ -192,6 +192,7 @@ CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
             "token_endpoint_auth_method": "client_secret_post",
             "access_token_signing_alg": "ES256",
             "management_scopes": ["users:read"],
+            "token_exchange": {"audiences": ["https://api.example"]},
         },
     ),
 }
@@ -319,7 +320,7 @@ class Attempts:
         type_ = self.client.client_type
         if type_ in PUBLIC:  # no server to be told, no credentials; and PKCE in any case
             unfit = {"back_channel_logout_uris", "jwks", "token_endpoint_auth_method"}
-            return field not in unfit | {"enforce_pkce", "management_scopes"}
+            return field not in unfit | {"enforce_pkce", "management_scopes", "token_exchange"}
         if type_ == M2M:
             return field != "management_scopes"
         return type_ != ENV or field != "disallow_scalekit_api_access"
