@@ -66,6 +66,7 @@ OURS = {
     "client.token_issued": "Client",
     "client.token_revoked": "Client",
     "client.token_exchanged": "Client",
+    "client.id_jag_accepted": "Client",
     "resource.created": "Resource",
     "resource.updated": "Resource",
     "resource.deleted": "Resource",

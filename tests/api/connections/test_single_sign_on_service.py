@@ -18,6 +18,7 @@ async def test_settings_are_those_of_the_type(api, connections, make):
         "end_session_uri": "",
         "login_uri": "",
         "private_key_jwt": False,
+        "id_jag_enabled": False,
         "fault": "",
     }
     answer = await api.single_sign_on.update_connection_settings(

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 CODE, REFRESH = "authorization_code", "refresh_token"
 GRANT_TYPES = (CODE, REFRESH)
+# RFC 7523, for identity assertions (ID-JAG), of confidential clients at resources with `xaa`.
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 NONE, BASIC, POST = "none", "client_secret_basic", "client_secret_post"
 AUTH_METHODS = (NONE, BASIC, POST)
 DESCRIPTION_MAX = 512
@@ -111,7 +113,8 @@ def _grant_types(members: Mapping[str, Any]) -> tuple[str, ...]:
     given = _texts(members, "grant_types")
     if given and CODE not in given:
         raise MetadataError(INVALID_METADATA, f"grant_types must include {CODE}")
-    return tuple(one for one in GRANT_TYPES if one in given) if given else GRANT_TYPES
+    served = (*GRANT_TYPES, JWT_BEARER)
+    return tuple(one for one in served if one in given) if given else GRANT_TYPES
 
 
 def _auth_method(members: Mapping[str, Any]) -> str:

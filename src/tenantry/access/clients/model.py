@@ -18,6 +18,7 @@ from sqlalchemy import (
     true,
 )
 
+from tenantry.access.client_metadata.metadata import JWT_BEARER
 from tenantry.access.resources.model import resources
 from tenantry.core.times import rfc3339
 from tenantry.db.sql.schema import Json, metadata, time_column
@@ -40,6 +41,8 @@ APPLICATIONS = (WEB_APP, SPA, NTV)
 CALLS_API = (ENV, WEB_APP)  # with `api_access`
 PUBLIC = (SPA, NTV)  # they cannot keep a secret (RFC 6749 section 2.1)
 
+# RFC 8693. The audiences in a client's settings permit it, in addition to its grant types.
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - a name, no secret
 # The grant types of a client of each type; all of them, where it names none.
 _SIGN_IN = ("authorization_code", "refresh_token")
 GRANT_TYPES = {
@@ -50,8 +53,6 @@ GRANT_TYPES = {
     M2M: ("client_credentials",),
     RESOURCE_CLIENT: (*_SIGN_IN, "client_credentials"),
 }
-# RFC 8693. The audiences in a client's settings permit it, in addition to its grant types.
-TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - a name, no secret
 # Registration of a client of a resource: by the API, dynamically (RFC 7591), or by the document at
 # its `metadata_uri`.
 STATIC, DCR, CIMD = "", "DCR", "CIMD"
@@ -228,7 +229,11 @@ class Client:
     def allowed_grant_types(self) -> tuple[str, ...]:
         """The grant types that it may use: the registered ones, or all of its type."""
         grant_types = self.grant_types or GRANT_TYPES[self.client_type]
-        return (*grant_types, TOKEN_EXCHANGE) if self.token_exchange_audiences else grant_types
+        if self.token_exchange_audiences:
+            return (*grant_types, TOKEN_EXCHANGE)
+        if self.client_type == RESOURCE_CLIENT and self.registration == STATIC:
+            return (*grant_types, JWT_BEARER)
+        return grant_types
 
     @property
     def is_public(self) -> bool:

@@ -14,6 +14,7 @@ from tenantry.access.resources import issuers
 from tenantry.access.resources import metadata as protected
 from tenantry.endpoints.oauth import registration
 from tenantry.endpoints.oauth.errors import OAuthError
+from tenantry.endpoints.oauth.grant_types import identity_assertion
 from tenantry.identity.grants.claims import SCOPES
 from tenantry.net.http import Response, Route
 
@@ -90,6 +91,11 @@ def authorization_server(
         document["registration_endpoint"] = registration.registration_endpoint(
             public_url, resource.id
         )
+    if resource.xaa:
+        grant_types = environment["grant_types_supported"]
+        assert isinstance(grant_types, list)
+        document["grant_types_supported"] = [*grant_types, identity_assertion.GRANT_TYPE]
+        document["authorization_grant_profiles_supported"] = [identity_assertion.PROFILE]
     return document | {
         "client_id_metadata_document_supported": resource.cimd,
         "issuer": issuer,

@@ -13,6 +13,7 @@ from tenantry.endpoints.oauth.client_authentication import METHODS, ClientAuthen
 from tenantry.endpoints.oauth.grant_types import (
     authorization_code,
     client_credentials,
+    identity_assertion,
     refresh_token,
     token_exchange,
 )
@@ -72,6 +73,9 @@ def routes(context: AppContext) -> list[Route]:
             issuer=issuer,
             by_resource=context.settings.resource_token_issuer == "resource",  # noqa: S105
         ),
+        identity_assertion.GRANT_TYPE: identity_assertion.IdentityAssertionGrant(
+            db, resource_tokens, context.openid, templates, issuer=issuer
+        ),
     }
     token = TokenEndpoint(
         db,
@@ -106,7 +110,8 @@ def routes(context: AppContext) -> list[Route]:
         rates=rates,
     )
     userinfo = UserInfoEndpoint(user_tokens, templates, rates)
-    metadata = discovery(issuer, grants)
+    # Only resources accept assertions: their metadata adds the grant type.
+    metadata = discovery(issuer, [name for name in grants if name != identity_assertion.GRANT_TYPE])
 
     async def keys(_request: Request) -> Response:
         published = await ring.published()

@@ -26,6 +26,7 @@ __all__ = [
     "oidc.callback",
     "oidc.claims",
     "oidc.faults",
+    "oidc.id_jag",
     "oidc.id_token",
     "oidc.jwts",
     "oidc.logout_token",

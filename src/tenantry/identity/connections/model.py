@@ -54,6 +54,13 @@ Index(
 Index("ix_connections__organization_id_id", _c.organization_id, _c.id)
 _due = _c.check_time.is_not(None)
 Index("ix_connections__check_time", _c.check_time, postgresql_where=_due, sqlite_where=_due)
+_accepts_id_jags = _c.id_jag_issuer.is_not(None)
+Index(
+    "ix_connections__id_jag_issuer",
+    _c.id_jag_issuer,
+    postgresql_where=_accepts_id_jags,
+    sqlite_where=_accepts_id_jags,
+)
 
 # Searched over all organizations, each kind in the order of its ids.
 _owned = _c.organization_id.is_not(None)
@@ -154,10 +161,17 @@ class Connection:
     @classmethod
     def from_row(cls, row: Row, *, is_app: bool = False) -> Connection:
         table = app_connections if is_app else connections
-        return cls(**members(row, table), is_app=is_app)
+        return cls(**members(row, table, but=("id_jag_issuer",)), is_app=is_app)
 
     def to_row(self) -> dict[str, Any]:
         return row_of(self, app_connections if self.is_app else connections)
+
+    @property
+    def id_jag_issuer(self) -> str | None:
+        """The issuer whose identity assertions are accepted, without a final slash."""
+        if self.type != OIDC or not self.settings.get("id_jag_enabled"):
+            return None
+        return self.settings.get("issuer", "").rstrip("/") or None
 
     @property
     def serves(self) -> bool:

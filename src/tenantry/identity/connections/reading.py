@@ -27,9 +27,9 @@ def _either(*values: str) -> list[str]:
 
 
 _is_federated = or_(*(_c.type == literal_column(text) for text in _either(*FEDERATED)))
-_is_serving = _c.enabled & (_c.status == literal_column(f"'{COMPLETED}'"))
+IS_SERVING = _c.enabled & (_c.status == literal_column(f"'{COMPLETED}'"))
 # Literals, not parameters: the planner matches the partial index by its text.
-_is_owned = (_d.domain_type == literal_column(f"'{ORGANIZATION_DOMAIN}'")) & (
+IS_OWNED = (_d.domain_type == literal_column(f"'{ORGANIZATION_DOMAIN}'")) & (
     _d.verification_status.in_([literal_column(text) for text in _either(*PROVEN)])
 )
 _FIND = crud.get(connections)
@@ -39,13 +39,13 @@ _of_organization = (
 # By whether it is those alone that serve.
 _OF_ORGANIZATION = {
     False: Statement(_of_organization),
-    True: Statement(_of_organization.where(_is_serving)),
+    True: Statement(_of_organization.where(IS_SERVING)),
 }
 _serving_domain = (
     select(connections)
     .join_from(domains, connections, _c.organization_id == _d.organization_id)
     .where(
-        *(_d.domain == _DOMAIN, _is_owned, _is_federated, _is_serving),
+        *(_d.domain == _DOMAIN, IS_OWNED, _is_federated, IS_SERVING),
         or_(_d.connection_id.is_(None), _d.connection_id == _c.id),
     )
     .order_by(_c.id)
@@ -63,7 +63,7 @@ _ENFORCING = Statement(
 )
 _SOCIAL = Statement(
     select(connections)
-    .where(_c.organization_id.is_(None), _c.type == literal_column(f"'{OAUTH}'"), _is_serving)
+    .where(_c.organization_id.is_(None), _c.type == literal_column(f"'{OAUTH}'"), IS_SERVING)
     .order_by(_c.id)
 )
 

@@ -70,6 +70,7 @@ class OIDCSettings(Settings):
     token_auth_type: str = BASIC_AUTH
     pkce_enabled: bool = True
     idp_logout_required: bool = False
+    id_jag_enabled: bool = False  # ours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ in `connections`, their addresses in the endpoint package `sso`.
 __all__ = [
     "evidence",
     "identities",
+    "identity_assertions",
     "idp_initiated",
     "model",
     "openid",

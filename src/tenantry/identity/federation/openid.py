@@ -158,7 +158,7 @@ class RelyingParty:
                 now=now() / SECOND,
                 skew=self.skew,
             )
-            await self._hold_to_signature(jwt, provider, is_debug=connection.debug_enabled)
+            await self.hold_to_signature(jwt, provider, is_debug=connection.debug_enabled)
         except OIDCError as error:
             raise fault_of(error) from None
         async with self.db.transaction() as db:
@@ -241,7 +241,7 @@ class RelyingParty:
             raise OIDCError(faults.NO_ID_TOKEN)
         jwt = jwts.read(found.id_token, algorithms=provider.algorithms)
         with evidenced(lambda: evidence.of_id_token(jwt, verified=False)):
-            await self._hold_to_signature(jwt, provider, is_debug=is_debug)
+            await self.hold_to_signature(jwt, provider, is_debug=is_debug)
         facts = request.facts
         with evidenced(lambda: evidence.of_id_token(jwt)):
             id_token.verify(
@@ -297,7 +297,7 @@ class RelyingParty:
         secret = client_secrets.secret_of(self.db, connection)
         return clients.by_secret(settings.token_auth_type, settings.client_id, secret)
 
-    async def _hold_to_signature(self, jwt: Signed, provider: Metadata, *, is_debug: bool) -> None:
+    async def hold_to_signature(self, jwt: Signed, provider: Metadata, *, is_debug: bool) -> None:
         address = _needed(provider.jwks_uri, "jwks_uri")
         await self.fetching.verify(jwt, address, is_debug=is_debug)
 

@@ -1,7 +1,7 @@
 """Assertions and logout tokens that were used: each is good once, in all processes.
 
 SAML 2.0 Profiles 4.1.4.5 for assertions, OpenID Connect Back-Channel Logout 1.0 section 2.6 for
-the jti of a logout token.
+the jti of a logout token. An ID-JAG may be used again for the same, see `identity_assertions`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tenantry.db.engine import Session
 
 _SPEND = crud.insert(seen_assertions, or_leave=True)
+_FIND = crud.get(seen_assertions, columns=("expire_time",))
 prune = pruning.Prune(seen_assertions.c.expire_time)
 
 
@@ -32,3 +33,11 @@ async def spend(db: Session, connection_id: str, identifier: str, *, expire_time
         p_expire_time=expire_time,
     )
     return spent is not None
+
+
+async def is_spent(db: Session, connection_id: str, identifier: str) -> bool:
+    """Whether a provider sent something under this ID before."""
+    found = await db.fetch_one(
+        _FIND, p_connection_id=connection_id, p_digest=vault.digest(identifier)
+    )
+    return found is not None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from tenantry.core import ids
-from tenantry.core.times import rfc3339
+from tenantry.core.times import SECOND, rfc3339
 from tenantry.db.sql.schema import to_json
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def access_token(
         "aud": [client_id, *also_for],
         "client_id": client_id,
         **_place(subject),
-        "sid": subject.session_id,
+        **_authentication(subject),
         "scope": " ".join(scopes),
         "scopes": list(scopes),
         **_actor(subject),
@@ -193,6 +193,13 @@ def userinfo(
     if "profile" in scopes:
         claims["updated_at"] = subject.user.update_time // 1_000_000  # a number, as of section 5.1
     return claims
+
+
+def _authentication(subject: Subject) -> dict[str, Any]:
+    """Return the session, or the connection whose provider asserts the user without one."""
+    if subject.session_id:
+        return {"sid": subject.session_id}
+    return {"amr": list(subject.amr), "auth_time": subject.auth_time // SECOND}
 
 
 def _of_template(more: Mapping[str, Any]) -> dict[str, Any]:

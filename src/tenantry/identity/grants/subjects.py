@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, case, func, literal_column, or_, select, true
+from sqlalchemy import BigInteger, Text, bindparam, case, func, literal_column, or_, select, true
 
 from tenantry.access.clients.credentials import revocations
 from tenantry.access.clients.model import clients
@@ -19,6 +19,7 @@ from tenantry.crypto import vault
 from tenantry.db.sql.schema import from_json, json_list, json_rows
 from tenantry.db.sql.statements import Statement
 from tenantry.identity.connections.model import connections
+from tenantry.identity.connections.reading import IS_SERVING
 from tenantry.identity.federation.model import federated_identities, federated_sessions
 from tenantry.identity.grants.model import refresh_tokens
 from tenantry.identity.sessions.model import (
@@ -229,6 +230,55 @@ def _vouched(rows: str | None) -> tuple[Vouched, ...]:
     return tuple(sorted(found, key=lambda one: one.organization_id is None))
 
 
+# A member for whom the identity provider of a connection asserts that a client may act: without a
+# session, and only while the connection serves and accepts such assertions.
+_ASSERTED_COLUMNS = [
+    {
+        "session_id": literal_column("''", Text),
+        "sub": _u.id,
+        "auth_time": literal_column("0", BigInteger),
+        "lapse_time": literal_column("0", BigInteger),
+        "amr": literal_column("'[]'", Text),
+        "impersonation": _nothing,
+        "custom_claims": literal_column("'{}'", Text),
+        "vouched_for": (
+            select(
+                json_rows(
+                    json_list(
+                        _c.id, _c.organization_id, _c.type, _c.provider, _c.provider_key, _fi.claims
+                    )
+                )
+            )
+            .where(_fi.connection_id == _c.id, _fi.user_id == _u.id)
+            .correlate(connections, users)
+            .scalar_subquery()
+        ),
+        "second_factor_time": _nothing,
+        "address": _nothing,
+        "device": _nothing,
+    }.get(column.name.removeprefix(_PREFIX), column).label(column.name)
+    for column in _COLUMNS
+]
+_asserted = (
+    select(*_ASSERTED_COLUMNS)
+    .select_from(
+        connections.join(
+            memberships,
+            (_m.organization_id == _c.organization_id)
+            & (_m.status == literal_column(f"'{MEMBER}'")),
+        )
+        .join(users, _u.id == _m.user_id)
+        .join(organizations, _o.id == _m.organization_id)
+    )
+    .where(
+        _c.id == bindparam("p_connection_id", type_=Text),
+        IS_SERVING,
+        _c.id_jag_issuer.is_not(None),
+        _m.user_id == bindparam("p_user_id", type_=Text),
+        ~revocations.is_revoked(bindparam("p_jti", type_=Text)),
+    )
+)
+_ASSERTED = Statement(_asserted)
 _SESSION_ID = bindparam("p_session_id", type_=Text)
 _ORGANIZATION_ID = bindparam("p_organization_id", type_=Text)
 _SUB = bindparam("p_sub", type_=Text)
@@ -317,6 +367,33 @@ async def find_of_token(
     if row is None or found is None or is_alone:
         return found
     return replace(found, client_scopes=frozenset(from_json(row["client_scopes"])))
+
+
+async def find_asserted(
+    db: Session,
+    connection_id: str,
+    *,
+    user_id: str,
+    organization_id: str = "",
+    auth_time: int,
+    token_id: str = "",
+) -> Subject | None:
+    """Return a member for whom the identity provider of a connection authorizes clients.
+
+    ``auth_time`` is in microseconds since 1970. ``organization_id`` and ``token_id`` are those of
+    an access token that was issued before. None: the connection accepts no assertions, the user
+    is no active member of its organization, or the token was revoked.
+    """
+    row = await db.fetch_one(
+        _ASSERTED,
+        p_connection_id=connection_id,
+        p_user_id=user_id,
+        p_jti=token_id,
+    )
+    found = None if row is None else await subject_of(db, row)
+    if found is None or organization_id not in {"", found.organization_id}:
+        return None
+    return replace(found, auth_time=auth_time, amr=(connection_id,))
 
 
 async def find_of_cookie(db: Session, secret: str) -> Subject | None:

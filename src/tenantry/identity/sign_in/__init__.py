@@ -23,6 +23,7 @@ __all__ = [
     "consenting",
     "dependencies",
     "federated.completion",
+    "federated.trust",
     "invitations",
     "login_requirements",
     "model",

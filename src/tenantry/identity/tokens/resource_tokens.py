@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry.access.resources import issuers
 from tenantry.core import errors, ids
+from tenantry.core.times import SECOND
 from tenantry.identity.consents import service as consents
 from tenantry.identity.grants import claims as claims_of
 from tenantry.identity.grants import subjects
@@ -126,7 +127,8 @@ class ResourceTokens:
         """Return a token that is in force.
 
         Its client exists and belongs to the resource, and it was not revoked. The session of a
-        user is live, the user is a member, and the user consents to the scopes.
+        user is live, the user is a member, and the user consents to the scopes. A token for an
+        identity assertion needs its connection and `xaa` instead of a session and a consent.
         """
         claims = await self._signed.claims(token)
         if not are_of_resource(claims) or not await self._is_in_force(claims):
@@ -138,11 +140,14 @@ class ResourceTokens:
         client = await self._clients.in_force(client_id, token_id)
         if client is None or client.resource_id != resource_id:
             return False
-        if await self._resources.find(resource_id) is None:
+        resource = await self._resources.find(resource_id)
+        if resource is None:
             return False
         if claims["sub"] == client_id:
             return True
         organization_id = claims.get("oid", NO_ORGANIZATION)
+        if "sid" not in claims:
+            return resource.xaa and await self._is_asserted(claims, organization_id)
         subject = await subjects.find_of_token(
             self._db,
             session_id=claims["sid"],
@@ -158,6 +163,18 @@ class ResourceTokens:
             self._db, client_id, user_id=subject.user.id, organization_id=organization_id
         )
         return consent is not None and consent.scopes_contain(claims.get("scopes", ()))
+
+    async def _is_asserted(self, claims: Mapping[str, Any], organization_id: str) -> bool:
+        """Whether the authorization by an identity provider, without a session, is in force."""
+        subject = await subjects.find_asserted(
+            self._db,
+            claims["amr"][0],
+            user_id=claims["sub"],
+            organization_id=organization_id,
+            auth_time=claims["auth_time"] * SECOND,
+            token_id=claims["jti"],
+        )
+        return subject is not None
 
     async def _issue(self, draft: Draft, client: Client, claims: Mapping[str, Any]) -> Issued:
         sign = await self._ring.signer(client.access_token_signing_alg)
@@ -191,19 +208,20 @@ def are_of_resource(claims: Mapping[str, Any]) -> bool:
     audience, sub, client_id = claims.get("aud"), claims.get("sub"), claims.get("client_id")
     if not isinstance(audience, list) or not audience or not isinstance(audience[0], str):
         return False
-    token_id, session_id = claims.get("jti"), claims.get("sid")
+    token_id = claims.get("jti")
     return (
         ids.well_formed(ids.RESOURCE, audience[0])
         and DELEGATED_FROM not in claims
         and isinstance(client_id, str)
         and isinstance(token_id, str)
         and ids.well_formed(ids.TOKEN, token_id)
-        and (
-            sub == client_id
-            or (
-                is_person(sub)
-                and isinstance(session_id, str)
-                and ids.well_formed(ids.SESSION, session_id)
-            )
-        )
+        and (sub == client_id or (is_person(sub) and _has_authentication(claims)))
     )
+
+
+def _has_authentication(claims: Mapping[str, Any]) -> bool:
+    """Whether claims name a session, or the connection of an identity assertion."""
+    if "sid" in claims:
+        return isinstance(claims["sid"], str) and ids.well_formed(ids.SESSION, claims["sid"])
+    amr = claims.get("amr")
+    return isinstance(amr, list) and len(amr) == 1 and ids.well_formed(ids.CONNECTION, amr[0])

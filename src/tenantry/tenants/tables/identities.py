@@ -30,6 +30,8 @@ connections = Table(
     Column("settings", Json, nullable=False, server_default="{}"),
     Column("secret", Text, info=encrypted("secret of a connection")),  # the client secret
     Column("context", Json),  # that a portal keeps for itself
+    # The issuer without a final slash, where its identity assertions (ID-JAG) are accepted.
+    Column("id_jag_issuer", Text),
     time_column("check_time", nullable=True),  # when the worker looks at its metadata next
     # When its metadata was last read because a signature did not verify.
     time_column("refresh_time", nullable=True),

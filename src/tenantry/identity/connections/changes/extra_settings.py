@@ -30,6 +30,7 @@ _TYPES: dict[str, tuple[str, ...]] = {
     "accept_sha1": (SAML,),
     "end_session_uri": (OIDC,),
     "private_key_jwt": (OIDC,),
+    "id_jag_enabled": (OIDC,),
     "login_uri": (OIDC, OAUTH),
     "fault": (),
 }
@@ -52,6 +53,7 @@ def to_json(connection: Connection) -> dict[str, Any]:
     if connection.type == OIDC:
         by_key = connection.settings.get("token_auth_type") == PRIVATE_KEY_JWT
         found["private_key_jwt"] = by_key
+        found["id_jag_enabled"] = connection.settings.get("id_jag_enabled", False)
     return found
 
 

@@ -202,5 +202,7 @@ WRONG_EMAIL = Fault(
     "The email claim contains {found}, which is not an email address.",
     "Map email to a claim that contains an address, such as ann@example.com.",
 )
+# Identity assertions (ID-JAG).
+ID_JAG = Fault("invalid_request", "The assertion is invalid: {reason}.", _LOG)
 # Back-channel logout.
 LOGOUT_TOKEN = Fault("invalid_request", "The logout token is invalid: {reason}.", _LOG)
