@@ -35,7 +35,7 @@ SWITCHES = {
     OIDC: (*SHARED_SWITCHES, "pkce_enabled", "idp_logout_required"),
 }
 # Those that the Scalekit API lacks.
-FURTHER = {SAML: ("allow_idp_initiated_login", "accept_sha1"), OIDC: ()}
+FURTHER = {SAML: ("allow_idp_initiated_login", "accept_sha1"), OIDC: ("id_jag_enabled",)}
 # Choices by the contract's names; "" leaves it as it is.
 CHOICES = {
     "saml_signing_option": (

@@ -213,6 +213,7 @@ async def test_settings_beyond_the_scalekit_api(browser, connection, make):
     page = await browser.send(
         f"{oidc.path}/further",
         private_key_jwt="true",
+        id_jag_enabled="true",
         end_session_uri="https://idp.example.com/logout",
         login_uri="",
         group_roles=f"CN=Admins,OU=x = {role['name']}",
@@ -220,7 +221,7 @@ async def test_settings_beyond_the_scalekit_api(browser, connection, make):
     )
     assert problems(page) == {}
     kept = await oidc.further()
-    assert kept["private_key_jwt"] is True
+    assert kept["private_key_jwt"] is kept["id_jag_enabled"] is True
     assert kept["group_roles"]["roles"] == {"CN=Admins,OU=x": role["name"]}
     assert kept["attribute_mapping"]["attributes"] == {
         "email": "mail",

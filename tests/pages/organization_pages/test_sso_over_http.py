@@ -345,6 +345,18 @@ async def test_settings(portal, shown):
     assert (await shown(path))["saml_config"]["jit_provisioning_with_sso_enabled"] is True
 
 
+async def test_identity_assertions_are_switched_on_and_off(portal, rest):
+    path = await portal.make("oidc", "oidc")
+    for value in ("true", ""):
+        await portal.done(f"{path}/settings", {"id_jag_enabled": value})
+        kept = await rest.single_sign_on.get_connection_settings(connection_id=path[1:])
+        assert kept["settings"]["id_jag_enabled"] is (value == "true")
+        is_on = re.search(
+            r'name="id_jag_enabled"[^>]* checked', (await portal.get(f"{path}/settings")).text
+        )
+        assert bool(is_on) is (value == "true")
+
+
 async def test_settings_are_kept_all_or_none(portal, shown, events):
     path = await saml(portal)
     before = await shown(path)

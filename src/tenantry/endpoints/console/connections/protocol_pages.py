@@ -45,7 +45,11 @@ _LIMIT = 2 * connections.MOST_METADATA
 _CONFIG = {**connections.CONFIG, OAUTH: "oauth_config"}
 SCOPES = ("profile", "email", "address", "phone")  # beside openid, which is always asked for
 # Scopes of the Tenantry API.
-FURTHER = {**connections.FURTHER, OIDC: ("private_key_jwt",), OAUTH: ()}
+FURTHER = {
+    **connections.FURTHER,
+    OIDC: ("private_key_jwt", *connections.FURTHER[OIDC]),
+    OAUTH: (),
+}
 FURTHER_TEXTS = {SAML: (), OIDC: ("end_session_uri", "login_uri"), OAUTH: ("login_uri",)}
 _HAND = ("idp_entity_id", "idp_sso_url", "idp_slo_url")
 _CLIENT = ("issuer", "discovery_endpoint", "client_id")
