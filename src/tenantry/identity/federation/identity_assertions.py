@@ -126,12 +126,12 @@ async def spend(
 
     """
     connection_id, jti = accepted.connection.id, accepted.assertion.jti
-    expire_time = accepted.assertion.expires * SECOND + 60 * SECOND
+    expire_time = accepted.assertion.expires * SECOND
     use = "\n".join((jti, client_id, resource_id, *sorted(scopes)))
     is_first = await replays.spend(db, connection_id, f"id-jag {jti}", expire_time=expire_time)
     if is_first:
-        await replays.spend(db, connection_id, f"id-jag use {use}", expire_time=expire_time)
-    elif not await replays.is_spent(db, connection_id, f"id-jag use {use}"):
+        await replays.spend(db, connection_id, f"id-jag-use {use}", expire_time=expire_time)
+    elif not await replays.is_spent(db, connection_id, f"id-jag-use {use}"):
         fields = {"connection_id": connection_id, "client_id": client_id, "jti": jti}
         warn_rate_limited(_log, "refused a replayed identity assertion", connection_id, fields)
         message = "The assertion was used before, for another client, resource or scope."

@@ -15,10 +15,15 @@ from oidc_sign_ins import oidc_connection
 from openid_providers import OpenIDProvider
 from signins import App, claims_of, is_refused
 
+from tenantry.core.times import SECOND
+from tenantry.db import crud
+from tenantry.identity.federation.model import seen_assertions
+
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 PROFILE = "urn:ietf:params:oauth:grant-profile:id-jag"
 TYPE = "oauth-id-jag+jwt"
 URL = "https://mcp.example.com"
+_USES = crud.list_all(seen_assertions, ["connection_id"], order_by="digest")
 
 
 @dataclass
@@ -223,6 +228,15 @@ async def test_an_assertion_is_good_again_for_the_same_only(world):
     assert (await world.exchange(world.assertion(jti=jti))).status_code == 200
     copied = world.assertion(jti=jti, client_id=other.id)
     assert is_refused(await world.exchange(copied, other), "invalid_grant")
+
+
+async def test_uses_are_kept_as_long_as_the_assertion_is_accepted(world):
+    exp = int(time.time()) + 300
+    assert (await world.exchange(world.assertion(exp=exp))).status_code == 200
+    rows = await world.place.database.fetch_all(_USES, p_connection_id=world.connection.id)
+    skew = world.place.settings.sso_clock_skew_seconds
+    assert skew > 0
+    assert [row["expire_time"] > (exp + skew) * SECOND for row in rows] == [True, True]
 
 
 @pytest.mark.parametrize(

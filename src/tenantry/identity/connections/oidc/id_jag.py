@@ -34,7 +34,7 @@ class IdentityAssertion:
     jti: str
     scopes: tuple[str, ...] | None  # None: it does not limit the scopes
     auth_time: int  # `iat` if it does not say
-    expires: int
+    expires: int  # with the clock skew: it is refused from then on
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def verify(
         jti=_text(claims, "jti"),
         scopes=_scopes(claims),
         auth_time=int(min(since, now)),
-        expires=int(expires),
+        expires=int(expires) + skew + 1,
     )
 
 
