@@ -1,7 +1,7 @@
 """Assertions and logout tokens that were used: each is good once, in all processes.
 
 SAML 2.0 Profiles 4.1.4.5 for assertions, OpenID Connect Back-Channel Logout 1.0 section 2.6 for
-the jti of a logout token. An ID-JAG may be used again for the same, see `identity_assertions`.
+the jti of a logout token. `identity_assertions` accepts an ID-JAG again for the same use.
 """
 
 from __future__ import annotations

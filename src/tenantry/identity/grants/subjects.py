@@ -73,20 +73,17 @@ _held = (
     .scalar_subquery()
 )
 # As the provider vouched for the person that did so last; of an organization, for its own tokens.
-_all_vouched_for = (
-    select(
-        json_rows(
-            json_list(_c.id, _c.organization_id, _c.type, _c.provider, _c.provider_key, _fi.claims)
-        )
+_identities = select(
+    json_rows(
+        json_list(_c.id, _c.organization_id, _c.type, _c.provider, _c.provider_key, _fi.claims)
     )
-    .select_from(
-        federated_sessions.join(connections, _c.id == _fs.connection_id).join(
-            federated_identities,
-            (_fi.connection_id == _fs.connection_id) & (_fi.subject == _fs.subject),
-        )
-    )
-    .where(_fs.session_id == _s.id)
 )
+_all_vouched_for = _identities.select_from(
+    federated_sessions.join(connections, _c.id == _fs.connection_id).join(
+        federated_identities,
+        (_fi.connection_id == _fs.connection_id) & (_fi.subject == _fs.subject),
+    )
+).where(_fs.session_id == _s.id)
 _vouched_for = (
     _all_vouched_for.where(or_(_c.organization_id == _o.id, _c.organization_id.is_(None)))
     .correlate(sessions, organizations)
@@ -242,14 +239,7 @@ _ASSERTED_COLUMNS = [
         "impersonation": _nothing,
         "custom_claims": literal_column("'{}'", Text),
         "vouched_for": (
-            select(
-                json_rows(
-                    json_list(
-                        _c.id, _c.organization_id, _c.type, _c.provider, _c.provider_key, _fi.claims
-                    )
-                )
-            )
-            .where(_fi.connection_id == _c.id, _fi.user_id == _u.id)
+            _identities.where(_fi.connection_id == _c.id, _fi.user_id == _u.id)
             .correlate(connections, users)
             .scalar_subquery()
         ),
