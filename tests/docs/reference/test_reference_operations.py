@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 import tenantry.app
+from tenantry.api.comments import comment, first_sentence
 from tenantry.endpoints.docs.reference import endpoints, failures
 from tenantry.endpoints.docs.reference import names as names_of
-from tenantry.endpoints.docs.reference.comments import comment, first_sentence
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from served import SERVICES
 
-from tenantry.endpoints.docs.reference import rules
+from tenantry.api import rules
 from tenantry.gen.buf.validate import validate_pb as pb
 
 

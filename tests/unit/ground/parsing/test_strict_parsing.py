@@ -21,7 +21,7 @@ OF_OURS = {
     "telemetry/metrics/files.py": "what the processes of this server have written",
     "server/server_registry.py": "where the data folder's server is",
     "endpoints/oauth/client_assertion.py": "a key set that was checked when it was registered",
-    "endpoints/docs/reference/comments.py": "what `make gen` wrote",
+    "api/comments.py": "what `make gen` wrote",
     "endpoints/docs/reference/endpoints.py": "examples of a file of ours",
     "endpoints/docs/reference/examples.py": "what protobuf-py wrote",
     "identity/connections/providers/social_providers.py": "an operator's key, sealed by us",

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tenantry.api.comments import comment, first_sentence
 from tenantry.endpoints.docs.reference import endpoints, names, operations
-from tenantry.endpoints.docs.reference.comments import comment, first_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,7 +17,7 @@ from protobuf import (
     DescMessage,
 )
 
-from tenantry.endpoints.docs.reference.schemas import is_plain, may_be_asked
+from tenantry.api.schemas import is_plain, may_be_asked
 
 if TYPE_CHECKING:
     from collections.abc import Container

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from protobuf import DescFieldValueMessage
 
+from tenantry.api.comments import comment
 from tenantry.core.caller import Kind
 from tenantry.endpoints.docs.reference import examples
-from tenantry.endpoints.docs.reference.comments import comment
 from tenantry.endpoints.docs.reference.failures import EXAMPLE, EXAMPLE_STATUS, SCHEMA, failures
 from tenantry.endpoints.docs.reference.languages import LANGUAGES, samples
 from tenantry.endpoints.docs.reference.names import group_of
@@ -16,8 +16,8 @@ from tenantry.endpoints.docs.reference.names import group_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tenantry.api.schemas import Schemas
     from tenantry.endpoints.docs.reference.operations import Body, Operation, Parameter
-    from tenantry.endpoints.docs.reference.schemas import Schemas
 
 _ABOUT = """\
 Organizations are the tenants of a B2B application. Users are their members. The API is \

@@ -16,19 +16,19 @@ from protobuf import (
     ScalarType,
 )
 
-from tenantry.core import errors
-from tenantry.core.caller import Kind
-from tenantry.endpoints.docs.reference.comments import comment, first_sentence
-from tenantry.endpoints.docs.reference.failures import status
-from tenantry.endpoints.docs.reference.names import group_of, plural, title
-from tenantry.endpoints.docs.reference.rules import Rules, rules_of
-from tenantry.endpoints.docs.reference.schemas import (
+from tenantry.api.comments import comment, first_sentence
+from tenantry.api.rules import Rules, rules_of
+from tenantry.api.schemas import (
     Schemas,
     always_there,
     distinct_values,
     is_plain,
     may_be_asked,
 )
+from tenantry.core import errors
+from tenantry.core.caller import Kind
+from tenantry.endpoints.docs.reference.failures import status
+from tenantry.endpoints.docs.reference.names import group_of, plural, title
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence

@@ -19,8 +19,8 @@ from protobuf import (
     ScalarType,
 )
 
-from tenantry.endpoints.docs.reference.comments import comment
-from tenantry.endpoints.docs.reference.rules import Rules, rules_of
+from tenantry.api.comments import comment
+from tenantry.api.rules import Rules, rules_of
 from tenantry.gen.google.api import field_behavior_pb
 
 if TYPE_CHECKING:
@@ -93,9 +93,19 @@ def distinct_values(enum: DescEnum) -> list[tuple[int, str]]:
 class Schemas:
     """The schemas of one document, each message and enum once."""
 
-    def __init__(self, asked: Iterable[DescMessage], answered: Iterable[DescMessage]) -> None:
-        """``asked`` and ``answered`` are the messages that requests and answers begin with."""
+    def __init__(
+        self,
+        asked: Iterable[DescMessage],
+        answered: Iterable[DescMessage],
+        *,
+        location: str = "#/components/schemas/",
+    ) -> None:
+        """``asked`` and ``answered`` are the messages that requests and answers begin with.
+
+        ``location`` is where the document has the components, as references name it.
+        """
         self.components: dict[str, Schema] = {}
+        self._location = location
         self._asked = _closure(asked)
         self._answered = _closure(answered)
         self._names = _names({**self._asked, **self._answered})
@@ -154,7 +164,7 @@ class Schemas:
         if name not in self.components:
             self.components[name] = {}  # a message may hold itself
             self.components[name] = {"title": message.name, **make()}
-        return {"$ref": f"#/components/schemas/{name}"}
+        return {"$ref": f"{self._location}{name}"}
 
     def _value(self, field: DescField, rules: Rules, *, asked: bool) -> Schema:
         value = field.value
@@ -194,7 +204,7 @@ class Schemas:
                 "enum": [text for text, _ in told],
                 "description": "\n".join(lines),
             }
-        schema: Schema = {"$ref": f"#/components/schemas/{name}"}
+        schema: Schema = {"$ref": f"{self._location}{name}"}
         if refused := [text for number, text in values if number in rules.excluded]:
             schema["not"] = {"enum": refused}
         return schema
