@@ -41,6 +41,7 @@ from tenantry.endpoints.health import web as health
 from tenantry.endpoints.home import web as home
 from tenantry.endpoints.imports import web as imports
 from tenantry.endpoints.login import web as login
+from tenantry.endpoints.mcp import web as mcp
 from tenantry.endpoints.oauth import front_channel
 from tenantry.endpoints.oauth import web as oauth
 from tenantry.endpoints.organization import web as organization
@@ -83,6 +84,7 @@ _ENDPOINTS: tuple[Callable[[AppContext], list[Route]], ...] = (
     console.routes,
     scim.routes,
     imports.routes,
+    mcp.routes,
     feed.routes,
     dev.routes,
     health.routes,

@@ -46,6 +46,11 @@ class Rpcs:
         self._load = rpcs_of
         self._pipeline = pipeline
 
+    @property
+    def served(self) -> Iterable[Method]:
+        """The rpcs that `serve` was given, in the order of the contract."""
+        return self._methods.values()
+
     def method(self, path: str) -> Method:
         """Return the rpc at a path."""
         if path not in self._methods:

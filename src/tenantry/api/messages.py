@@ -14,10 +14,11 @@ from protobuf import (
     DescMessage,
     Message,
     message_from_json_value,
+    message_to_json_value,
 )
 
 from tenantry.api import descriptors, expected_values, message_limits, validation
-from tenantry.core import errors, strict_json
+from tenantry.core import errors, strict_json, structs
 from tenantry.core.suggestions import did_you_mean, nearest
 
 if TYPE_CHECKING:
@@ -58,6 +59,12 @@ def from_binary(kind: type[M], data: bytes | bytearray) -> M:
         raise errors.InvalidArgument(f"the message cannot be read: {problem}") from None
     message_limits.check_elements(message, len(data))
     return message
+
+
+def to_members(message: Message[Any]) -> Any:
+    """Return a message as JSON values, in the form of REST responses."""
+    members = message_to_json_value(message, use_proto_field_name=True, always_emit_implicit=True)
+    return structs.whole_numbers(members) if descriptors.has_values(message.desc()) else members
 
 
 def from_json_member(kind: type[M], field: DescField, text: bytes) -> Any:

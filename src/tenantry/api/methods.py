@@ -105,7 +105,7 @@ def of_service(service: DescService, *implementations: object) -> Iterator[Metho
 
     """
     for desc in service.methods:
-        name = _snake(desc.name)
+        name = snake_case(desc.name)
         room = next((one for one in implementations if hasattr(one, name)), implementations[0])
         options = desc.proto.options
         auth = options[options_pb.ext_auth_option] if options else None
@@ -174,6 +174,6 @@ def bindings(desc: DescMethod) -> Iterator[HttpRoute]:
             yield HttpRoute(binding.pattern.field.upper(), str(binding.pattern.value), binding.body)
 
 
-def _snake(name: str) -> str:
+def snake_case(name: str) -> str:
     # The s of `ListDEKs` makes a plural and begins no word.
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z](?!s\b)[a-z])", "_", name).lower()

@@ -22,11 +22,10 @@ from protobuf import (
     Message,
     Oneof,
     ScalarType,
-    message_to_json_value,
 )
 
 from tenantry.api import descriptors, messages, validation
-from tenantry.core import errors, structs, urlencoded
+from tenantry.core import errors, urlencoded
 from tenantry.core.answer import Answer
 from tenantry.core.suggestions import nearest
 from tenantry.net.http import Response
@@ -192,14 +191,9 @@ def encode(response: Message[Any] | Answer, flatten: str = "") -> bytes:
     return b'%b,"%b":%b}' % (inner[:-1], flatten.encode(), inner) if flatten else inner
 
 
-def _members(message: Message[Any]) -> Any:
-    members = message_to_json_value(message, use_proto_field_name=True, always_emit_implicit=True)
-    return structs.whole_numbers(members) if descriptors.has_values(message.desc()) else members
-
-
 def _json(message: Message[Any]) -> bytes:
     if descriptors.has_values(message.desc()):
-        return orjson.dumps(_members(message))
+        return orjson.dumps(messages.to_members(message))
     return message.to_json(use_proto_field_name=True, always_emit_implicit=True).encode()
 
 
