@@ -42,7 +42,7 @@ from tenantry.endpoints.home import web as home
 from tenantry.endpoints.imports import web as imports
 from tenantry.endpoints.login import web as login
 from tenantry.endpoints.mcp import web as mcp
-from tenantry.endpoints.oauth import front_channel
+from tenantry.endpoints.oauth import front_channel, operator_clients
 from tenantry.endpoints.oauth import web as oauth
 from tenantry.endpoints.organization import web as organization
 from tenantry.endpoints.scim import web as scim
@@ -74,6 +74,7 @@ services.load()
 _ENDPOINTS: tuple[Callable[[AppContext], list[Route]], ...] = (
     oauth.routes,
     front_channel.routes,
+    operator_clients.routes,
     login.routes,
     sso.routes,
     simulator_pages.routes,

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
     from tenantry.access.api_tokens.token_cache import ApiTokenCache
+    from tenantry.access.client_metadata.fetching import DocumentFetcher
+    from tenantry.access.client_metadata.unstored_clients import UnstoredClients
     from tenantry.access.clients.client_cache import ClientCache
     from tenantry.access.clients.token_events import TokenEvents
     from tenantry.access.clients.uris.framing import FramingOrigins
@@ -319,11 +321,23 @@ class AppContext:
     @cached_property
     def document_clients(self) -> DocumentClients:
         """The clients of resources that are known by the URL of a metadata document."""
-        from tenantry.access.client_metadata.fetching import DocumentFetcher
         from tenantry.access.registrations.document_clients import DocumentClients
 
-        fetcher = DocumentFetcher(self.outgoing)
-        return DocumentClients(self.db, self.clients, fetcher, self.rates)
+        return DocumentClients(self.db, self.clients, self.client_documents, self.rates)
+
+    @cached_property
+    def client_documents(self) -> DocumentFetcher:
+        """The metadata documents of third-party clients."""
+        from tenantry.access.client_metadata.fetching import DocumentFetcher
+
+        return DocumentFetcher(self.outgoing)
+
+    @cached_property
+    def unstored_clients(self) -> UnstoredClients:
+        """The MCP clients of operators."""
+        from tenantry.access.client_metadata.unstored_clients import UnstoredClients
+
+        return UnstoredClients(self.db.vault, self.client_documents)
 
     @cached_property
     def simulator(self) -> Simulator | None:

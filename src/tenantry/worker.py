@@ -46,6 +46,7 @@ from tenantry.identity.consents import unused_clients
 from tenantry.identity.federation import identities, replays
 from tenantry.identity.federation import requests as federation_requests
 from tenantry.identity.grants import codes
+from tenantry.identity.operators import grants as operator_grants
 from tenantry.identity.operators import service as operators
 from tenantry.identity.operators import sessions as operator_sessions
 from tenantry.identity.security_notices import service as security_notices
@@ -192,6 +193,7 @@ def jobs(settings: Settings) -> list[Job]:
         _polling(settings),
         Job("old links of operators", _pruning(operators.prune)),
         Job("old sessions of operators", _pruning(operator_sessions.prune)),
+        Job("old grants of operators", _pruning(operator_grants.prune)),
         Job("old challenges", _pruning(challenges.prune, every=_ANYBODYS_SECONDS)),
     ]
 

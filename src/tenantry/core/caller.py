@@ -48,6 +48,7 @@ class Caller:
     # it is a Tenantry page that calls, with the session's cookie.
     token_scopes: frozenset[str] | None = None
     client_id: str = ""  # of a USER_SESSION: the application whose access token it is
+    client_name: str = ""  # of an OPERATOR: the MCP client that acts for them
     impersonator: str = ""  # of a USER_SESSION: the operator that is in it in the person's place
     # Of a USER_SESSION: a Tenantry page acts for the person by no permission of theirs, as the
     # product has set it up: to accept an invitation, to sign up.
@@ -89,9 +90,13 @@ class Caller:
 
     @property
     def actor(self) -> dict[str, str]:
-        """The caller as events record it; of a person, with the operator in their place."""
+        """The caller as events record it, with the operator or client that acts for it."""
         actor = {"type": self.kind.label, "id": self.id}
-        return actor | {"impersonator": self.impersonator} if self.impersonator else actor
+        if self.impersonator:
+            actor["impersonator"] = self.impersonator
+        if self.client_name:
+            actor["client"] = self.client_name
+        return actor
 
 
 def signed_in(

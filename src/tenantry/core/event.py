@@ -82,6 +82,8 @@ OURS = {
     "operator.updated": "Operator",
     "operator.deleted": "Operator",
     "operator.signed_in": "Operator",
+    "operator_grant.created": "OperatorGrant",
+    "operator_grant.revoked": "OperatorGrant",
     "signing_key.rotated": "SigningKey",
     "signing_key.revoked": "SigningKey",
     "data_key.created": "DataKey",

@@ -16,6 +16,7 @@ from tenantry.settings import values
 from tenantry.telemetry import log
 
 if TYPE_CHECKING:
+    from tenantry.core.caller import Caller
     from tenantry.telemetry.request_context import RequestContext
 
 _log = logging.getLogger(values.REQUEST_LOG)
@@ -55,13 +56,8 @@ def _line(request_context: RequestContext, *, failed: bool) -> dict[str, Any]:
         "sent": request_context.sent,
         "request_id": request_context.request_id,
     }
-    caller = request_context.caller
-    if caller is not None:
-        line["caller"], line["caller_id"] = caller.kind.label, caller.id
-        if caller.organization_id is not None:
-            line["organization_id"] = caller.organization_id
-        if caller.impersonator:
-            line["impersonator"] = caller.impersonator
+    if request_context.caller is not None:
+        line |= _who(request_context.caller)
     if request_context.span is not None:
         line["trace_id"] = f"{request_context.span.get_span_context().trace_id:032x}"
     if not request_context.route:
@@ -75,6 +71,18 @@ def _line(request_context: RequestContext, *, failed: bool) -> dict[str, Any]:
     if not request_context.whole:
         line["whole"] = False
     return line
+
+
+def _who(caller: Caller) -> dict[str, Any]:
+    """Return the members of a line that tell the caller."""
+    found = {"caller": caller.kind.label, "caller_id": caller.id}
+    if caller.organization_id is not None:
+        found["organization_id"] = caller.organization_id
+    if caller.impersonator:
+        found["impersonator"] = caller.impersonator
+    if caller.client_name:
+        found["client"] = caller.client_name
+    return found
 
 
 def words(path: str) -> str:

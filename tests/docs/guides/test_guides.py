@@ -58,6 +58,7 @@ MOVE = {"move-from-scalekit"}  # tests/docs/guides/test_move_guide.py
 CI = {"test-your-sign-in"}  # tests/docs/guides/test_ci_guide.py
 CLAIMS = {"token-claims"}  # tests/docs/guides/test_token_claims_guide.py
 CLIENTS = {"management-clients"}  # tests/docs/guides/test_management_clients_guide.py
+MCP = {"mcp-server"}  # tests/docs/guides/test_mcp_server_guide.py
 TENANTS = {"look-after-tenants"}  # tests/docs/guides/test_tenants_guide.py
 ACTIVITY = {"look-into-activity"}  # tests/docs/guides/test_activity_guide.py
 SIGN_IN = {  # tests/docs/guides/test_sign_in_guides.py
@@ -268,6 +269,7 @@ def test_every_guide_is_in_five_languages():
         *(*ALL, *EVENTS, *DIRECTORIES, *MAIL, *SELF_SERVICE, *SIGN_IN),
         *(*OPERATING, *PORTAL, *CONSOLE, *TENANTS, *ACTIVITY, *BRANDING, *CI, *MOVE, *CLAIMS),
         *CLIENTS,
+        *MCP,
     }
     for guide in ALL:
         counts = [[of for of, _ in blocks(guide)].count(lang) for lang in RUNNERS if lang != "sh"]

@@ -24,7 +24,7 @@ from tenantry.endpoints.console.email import messages, servers, templates
 from tenantry.endpoints.console.environment import branding, keys, product, settings, token_claims
 from tenantry.endpoints.console.integrations import interceptors, webhooks
 from tenantry.endpoints.console.logs import events, sign_ins
-from tenantry.endpoints.console.operators import impersonating, me
+from tenantry.endpoints.console.operators import authorizing, impersonating, me
 from tenantry.endpoints.console.operators import pages as operators
 from tenantry.endpoints.console.operators.operator_links import OperatorLinkPages
 from tenantry.endpoints.console.operators.signing_in import PATH as SIGN_IN
@@ -51,7 +51,7 @@ _SUBJECTS = (
     *(applications, resources, api_keys, token_claims, keys),
     *(sign_ins, events, webhooks, interceptors, messages),
     *(settings, product, health, suggestions, bulk, user_imports),
-    *(servers, templates, branding, operators, me, impersonating),
+    *(servers, templates, branding, operators, me, authorizing, impersonating),
 )
 
 

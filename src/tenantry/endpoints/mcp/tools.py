@@ -58,6 +58,8 @@ CREDENTIALS = frozenset(
         *("InviteOperator", "CreateOperatorLink"),
     }
 )
+# Who administers the deployment is decided in the console.
+_OF_OPERATORS = frozenset({"UpdateOperator", "DeleteOperator", "RevokeOperatorSessions"})
 # Rpcs that send requests or email, or look up DNS records: a rollback does not undo that, and a
 # transaction must not wait for it.
 _CALL_OTHER_SERVERS = frozenset(
@@ -181,7 +183,7 @@ def _tools(methods: Iterable[Method]) -> Iterator[Tool]:
     toolsets = {service: name for name, services in TOOLSETS.items() for service in services}
     for method in methods:
         toolset = toolsets.get(method.service.rpartition(".")[2])
-        if toolset is None or not method.routes or method.name in CREDENTIALS:
+        if toolset is None or method.name in CREDENTIALS | _OF_OPERATORS:
             continue
         yield Tool(
             snake_case(method.name),

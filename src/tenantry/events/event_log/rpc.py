@@ -154,6 +154,7 @@ def _record(row: Mapping[str, Any]) -> own_pb.EventRecord:
         actor_id=actor.get("id", ""),
         request_id=row["request_id"],
         impersonator_id=actor.get("impersonator", ""),
+        actor_client=actor.get("client", ""),
     )
 
 

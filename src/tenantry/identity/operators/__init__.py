@@ -4,4 +4,4 @@ An operator has one of three roles. Their sessions, passkeys and the links that 
 an operator belong to this package; they are no users, and belong to no organization.
 """
 
-__all__ = ["impersonation", "model", "passkeys", "provider", "service", "sessions"]
+__all__ = ["grants", "impersonation", "model", "passkeys", "provider", "service", "sessions"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Table, Text, false
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Text, false
 
 from tenantry.db.sql.schema import Json, metadata, time_column
 from tenantry.db.sql.sharding import OF_ENVIRONMENT
@@ -83,6 +83,28 @@ operator_passkeys = Table(
     Column("backup_eligible", Boolean, nullable=False, server_default=false()),
     info=OF_ENVIRONMENT,
 )
+
+# What an operator has allowed an MCP client. Its row is created with the authorization code.
+operator_grants = Table(
+    "operator_grants",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column(
+        "operator_id", Text, ForeignKey(_OPERATOR, ondelete="CASCADE"), nullable=False, index=True
+    ),
+    Column("client_id", Text, nullable=False),
+    Column("client_name", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("redirect_uri", Text, nullable=False),
+    Column("code_challenge", Text, nullable=False),
+    Column("code_digest", Text, nullable=False, unique=True),
+    Column("generation", Integer, nullable=False),  # of its refresh token; 0: not redeemed
+    time_column("rotate_time"),
+    time_column("create_time"),
+    time_column("expire_time"),
+    info=OF_ENVIRONMENT,
+)
+Index("ix_operator_grants__expire_time", operator_grants.c.expire_time)
 
 
 @dataclass(frozen=True, slots=True)

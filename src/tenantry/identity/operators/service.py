@@ -15,7 +15,7 @@ from tenantry.db import crud
 from tenantry.db.sql.statements import Statement
 from tenantry.db.writes import pruning
 from tenantry.db.writes.rows import prefixed, row_of
-from tenantry.identity.operators import sessions
+from tenantry.identity.operators import grants, sessions
 from tenantry.identity.operators.model import (
     OPERATOR,
     OWNER,
@@ -267,10 +267,13 @@ async def end_session(call: Call, operator_id: str, session_id: str) -> None:
 async def sign_out(call: Call, operator_id: str, *, but: str = "") -> int:
     """End all sessions of an operator, ``but`` one, and those that they are in for people.
 
-    Return the number of the operator's own ones.
+    Without ``but``, the operator's grants to MCP clients end, too. Return the number of the
+    operator's own sessions.
     """
     async with call.db.transaction() as db:
         ended = await sessions.end_all(db, operator_id, but=but)
+        if not but:
+            await grants.end_all(db, operator_id)
         await people_sessions.end_impersonations(replace(call, db=db), operator_id)
     return ended
 

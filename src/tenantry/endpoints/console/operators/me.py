@@ -1,4 +1,4 @@
-"""The operator's own page: passkeys, and where they are signed in."""
+"""The operator's own page: passkeys, sessions and connected apps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tenantry.core import errors
 from tenantry.endpoints.console.operators.signing_in import credential_of
 from tenantry.endpoints.console.visit import ConsoleSite, Page, Visit
-from tenantry.identity.operators import passkeys, sessions
+from tenantry.identity.operators import grants, passkeys, sessions
 from tenantry.identity.operators import service as operators
 from tenantry.identity.operators.model import READER
 from tenantry.identity.sessions import devices
@@ -31,6 +31,7 @@ def pages(site: ConsoleSite) -> list[Page]:
         Page("POST", "/me/passkeys/{id}/remove", me.remove, READER),
         Page("POST", "/me/sessions/end", me.end_others, READER),
         Page("POST", "/me/sessions/{id}/end", me.end, READER),
+        Page("POST", "/me/apps/{id}/revoke", me.revoke, READER),
     ]
 
 
@@ -40,7 +41,7 @@ class _Me:
         self._relying_party = site.context.relying_party
 
     async def show(self, visit: Visit) -> Response:
-        """Show passkeys and sessions."""
+        """Show passkeys, sessions and connected apps."""
         operator_id = visit.session.operator.id
         found = await passkeys.list_of(visit.call.db, operator_id)
         live = await sessions.list_of(visit.call.db, operator_id)
@@ -49,6 +50,7 @@ class _Me:
             "me",
             "me/me.html",
             passkeys=found,
+            grants=await grants.list_of(visit.call.db, operator_id),
             full=len(found) >= passkeys.MOST,
             fresh=passkeys.is_fresh(visit.session),
             fresh_minutes=passkeys.FRESH // 60_000_000,
@@ -116,6 +118,11 @@ class _Me:
         operator_id, this = visit.session.operator.id, visit.session.id
         await operators.sign_out(visit.call, operator_id, but=this)
         return self._site.done(PATH, "sessions_ended")
+
+    async def revoke(self, visit: Visit) -> Response:
+        """Revoke the access of an app."""
+        await grants.revoke(visit.call, visit.session.operator, visit.request.params["id"])
+        return self._site.done(PATH, "app_revoked")
 
     def _wrong(self, visit: Visit, key: str) -> Response:
         return self._site.failed(visit.request, Problems({"": key}, {}), PATH)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PATH = f"{ROOT}/sign-in"
 _OWN = re.compile(rf"{ROOT}(?:/[\w.~%/-]*)?(?:\?[\w.~%=&+:-]*)?", re.ASCII)
-_NEXT_MAX = 1000  # characters
+_NEXT_MAX = 2500  # characters: that of /console/authorize has a client ID
 _ANSWER_SECONDS = 12  # that the provider's endpoints may take together
 
 

@@ -229,7 +229,7 @@ class GetEventRecordResponse(Message[_GetEventRecordResponseFields]):
 
         event: EventRecord | None
 
-_EventRecordFields: TypeAlias = Literal["id", "type", "display_name", "occurred_at", "organization_id", "object", "object_id", "actor_type", "actor_id", "request_id", "before", "after", "context", "impersonator_id"]
+_EventRecordFields: TypeAlias = Literal["id", "type", "display_name", "occurred_at", "organization_id", "object", "object_id", "actor_type", "actor_id", "request_id", "before", "after", "context", "impersonator_id", "actor_client"]
 
 class EventRecord(Message[_EventRecordFields]):
     """
@@ -325,9 +325,15 @@ class EventRecord(Message[_EventRecordFields]):
             ```proto
             string impersonator_id = 14;
             ```
+        actor_client:
+            Name of the MCP client through which the operator acted.
+
+            ```proto
+            string actor_client = 15;
+            ```
     """
 
-    __slots__ = ("id", "type", "display_name", "occurred_at", "organization_id", "object", "object_id", "actor_type", "actor_id", "request_id", "before", "after", "context", "impersonator_id")
+    __slots__ = ("id", "type", "display_name", "occurred_at", "organization_id", "object", "object_id", "actor_type", "actor_id", "request_id", "before", "after", "context", "impersonator_id", "actor_client")
 
     if TYPE_CHECKING:
 
@@ -348,6 +354,7 @@ class EventRecord(Message[_EventRecordFields]):
             after: Struct | None = None,
             context: Struct | None = None,
             impersonator_id: str = "",
+            actor_client: str = "",
         ) -> None:
             pass
 
@@ -365,6 +372,7 @@ class EventRecord(Message[_EventRecordFields]):
         after: Struct | None
         context: Struct | None
         impersonator_id: str
+        actor_client: str
 
 _VerifyEventsRequestFields: TypeAlias = Literal["organization_id"]
 
@@ -522,7 +530,7 @@ class EventLogProblem(Message[_EventLogProblemFields]):
 
 
 _DESC = file_desc(
-    b'\n\x1ftenantry/v1/event_records.proto\x12\x0btenantry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"\x9b\x03\n\x13SearchEventsRequest\x12)\n\x0bevent_types\x18\x01 \x03(\tR\neventTypesB\x08\xbaH\x05\x92\x01\x02\x10\x14\x120\n\x0forganization_id\x18\x02 \x01(\tR\x0eorganizationIdB\x07\xbaH\x04r\x02\x18 \x12"\n\x08actor_id\x18\x03 \x01(\tR\x07actorIdB\x07\xbaH\x04r\x02\x18d\x12$\n\tobject_id\x18\x04 \x01(\tR\x08objectIdB\x07\xbaH\x04r\x02\x18d\x12&\n\nrequest_id\x18\x05 \x01(\tR\trequestIdB\x07\xbaH\x04r\x02\x18d\x129\n\nstart_time\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\tstartTime\x125\n\x08end_time\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\x07endTime\x12$\n\tpage_size\x18\x08 \x01(\rR\x08pageSizeB\x07\xbaH\x04*\x02\x18d\x12\x1d\n\npage_token\x18\t \x01(\tR\tpageToken"p\n\x14SearchEventsResponse\x120\n\x06events\x18\x01 \x03(\x0b2\x18.tenantry.v1.EventRecordR\x06events\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken"=\n\x15GetEventRecordRequest\x12$\n\x08event_id\x18\x01 \x01(\tR\x07eventIdB\t\xbaH\x06r\x04\x10\x01\x18 "H\n\x16GetEventRecordResponse\x12.\n\x05event\x18\x01 \x01(\x0b2\x18.tenantry.v1.EventRecordR\x05event"\x84\x04\n\x0bEventRecord\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04type\x18\x02 \x01(\tR\x04type\x12!\n\x0cdisplay_name\x18\x03 \x01(\tR\x0bdisplayName\x12;\n\x0boccurred_at\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\noccurredAt\x12\'\n\x0forganization_id\x18\x05 \x01(\tR\x0eorganizationId\x12\x16\n\x06object\x18\x06 \x01(\tR\x06object\x12\x1b\n\tobject_id\x18\x07 \x01(\tR\x08objectId\x12\x1d\n\nactor_type\x18\x08 \x01(\tR\tactorType\x12\x19\n\x08actor_id\x18\t \x01(\tR\x07actorId\x12\x1d\n\nrequest_id\x18\n \x01(\tR\trequestId\x12/\n\x06before\x18\x0b \x01(\x0b2\x17.google.protobuf.StructR\x06before\x12-\n\x05after\x18\x0c \x01(\x0b2\x17.google.protobuf.StructR\x05after\x121\n\x07context\x18\r \x01(\x0b2\x17.google.protobuf.StructR\x07context\x12\'\n\x0fimpersonator_id\x18\x0e \x01(\tR\x0eimpersonatorId"G\n\x13VerifyEventsRequest\x120\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\x07\xbaH\x04r\x02\x18 "\xc1\x01\n\x14VerifyEventsResponse\x12\x16\n\x06events\x18\x01 \x01(\x04R\x06events\x12\x16\n\x06chains\x18\x02 \x01(\x04R\x06chains\x12#\n\rproblem_count\x18\x03 \x01(\x04R\x0cproblemCount\x128\n\x08problems\x18\x04 \x03(\x0b2\x1c.tenantry.v1.EventLogProblemR\x08problems\x12\x1a\n\x08finished\x18\x05 \x01(\x08R\x08finished"j\n\x0fEventLogProblem\x12\x12\n\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n\x05chain\x18\x02 \x01(\tR\x05chain\x12\x12\n\x04text\x18\x03 \x01(\tR\x04text\x12\x19\n\x08event_id\x18\x04 \x01(\tR\x07eventId2\xb9\x03\n\x12EventRecordService\x12~\n\x0cSearchEvents\x12 .tenantry.v1.SearchEventsRequest\x1a!.tenantry.v1.SearchEventsResponse")\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/events\x82\xb5\x18\x0f\n\x0bevents:read\x18D\x12\x8f\x01\n\x0eGetEventRecord\x12".tenantry.v1.GetEventRecordRequest\x1a#.tenantry.v1.GetEventRecordResponse"4\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/events/{event_id}\x82\xb5\x18\x0f\n\x0bevents:read\x18D\x12\x90\x01\n\x0cVerifyEvents\x12 .tenantry.v1.VerifyEventsRequest\x1a!.tenantry.v1.VerifyEventsResponse";\x82\xd3\xe4\x93\x02\x1a"\x15/api/v1/events:verify:\x01*\x82\xb5\x18\x0f\n\x0bevents:read\x18D\xc2\xf3\x18\x048\x01`\x01b\x06proto3',
+    b'\n\x1ftenantry/v1/event_records.proto\x12\x0btenantry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"\x9b\x03\n\x13SearchEventsRequest\x12)\n\x0bevent_types\x18\x01 \x03(\tR\neventTypesB\x08\xbaH\x05\x92\x01\x02\x10\x14\x120\n\x0forganization_id\x18\x02 \x01(\tR\x0eorganizationIdB\x07\xbaH\x04r\x02\x18 \x12"\n\x08actor_id\x18\x03 \x01(\tR\x07actorIdB\x07\xbaH\x04r\x02\x18d\x12$\n\tobject_id\x18\x04 \x01(\tR\x08objectIdB\x07\xbaH\x04r\x02\x18d\x12&\n\nrequest_id\x18\x05 \x01(\tR\trequestIdB\x07\xbaH\x04r\x02\x18d\x129\n\nstart_time\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\tstartTime\x125\n\x08end_time\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\x07endTime\x12$\n\tpage_size\x18\x08 \x01(\rR\x08pageSizeB\x07\xbaH\x04*\x02\x18d\x12\x1d\n\npage_token\x18\t \x01(\tR\tpageToken"p\n\x14SearchEventsResponse\x120\n\x06events\x18\x01 \x03(\x0b2\x18.tenantry.v1.EventRecordR\x06events\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken"=\n\x15GetEventRecordRequest\x12$\n\x08event_id\x18\x01 \x01(\tR\x07eventIdB\t\xbaH\x06r\x04\x10\x01\x18 "H\n\x16GetEventRecordResponse\x12.\n\x05event\x18\x01 \x01(\x0b2\x18.tenantry.v1.EventRecordR\x05event"\xa7\x04\n\x0bEventRecord\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04type\x18\x02 \x01(\tR\x04type\x12!\n\x0cdisplay_name\x18\x03 \x01(\tR\x0bdisplayName\x12;\n\x0boccurred_at\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\noccurredAt\x12\'\n\x0forganization_id\x18\x05 \x01(\tR\x0eorganizationId\x12\x16\n\x06object\x18\x06 \x01(\tR\x06object\x12\x1b\n\tobject_id\x18\x07 \x01(\tR\x08objectId\x12\x1d\n\nactor_type\x18\x08 \x01(\tR\tactorType\x12\x19\n\x08actor_id\x18\t \x01(\tR\x07actorId\x12\x1d\n\nrequest_id\x18\n \x01(\tR\trequestId\x12/\n\x06before\x18\x0b \x01(\x0b2\x17.google.protobuf.StructR\x06before\x12-\n\x05after\x18\x0c \x01(\x0b2\x17.google.protobuf.StructR\x05after\x121\n\x07context\x18\r \x01(\x0b2\x17.google.protobuf.StructR\x07context\x12\'\n\x0fimpersonator_id\x18\x0e \x01(\tR\x0eimpersonatorId\x12!\n\x0cactor_client\x18\x0f \x01(\tR\x0bactorClient"G\n\x13VerifyEventsRequest\x120\n\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationIdB\x07\xbaH\x04r\x02\x18 "\xc1\x01\n\x14VerifyEventsResponse\x12\x16\n\x06events\x18\x01 \x01(\x04R\x06events\x12\x16\n\x06chains\x18\x02 \x01(\x04R\x06chains\x12#\n\rproblem_count\x18\x03 \x01(\x04R\x0cproblemCount\x128\n\x08problems\x18\x04 \x03(\x0b2\x1c.tenantry.v1.EventLogProblemR\x08problems\x12\x1a\n\x08finished\x18\x05 \x01(\x08R\x08finished"j\n\x0fEventLogProblem\x12\x12\n\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n\x05chain\x18\x02 \x01(\tR\x05chain\x12\x12\n\x04text\x18\x03 \x01(\tR\x04text\x12\x19\n\x08event_id\x18\x04 \x01(\tR\x07eventId2\xb9\x03\n\x12EventRecordService\x12~\n\x0cSearchEvents\x12 .tenantry.v1.SearchEventsRequest\x1a!.tenantry.v1.SearchEventsResponse")\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/events\x82\xb5\x18\x0f\n\x0bevents:read\x18D\x12\x8f\x01\n\x0eGetEventRecord\x12".tenantry.v1.GetEventRecordRequest\x1a#.tenantry.v1.GetEventRecordResponse"4\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/events/{event_id}\x82\xb5\x18\x0f\n\x0bevents:read\x18D\x12\x90\x01\n\x0cVerifyEvents\x12 .tenantry.v1.VerifyEventsRequest\x1a!.tenantry.v1.VerifyEventsResponse";\x82\xd3\xe4\x93\x02\x1a"\x15/api/v1/events:verify:\x01*\x82\xb5\x18\x0f\n\x0bevents:read\x18D\xc2\xf3\x18\x048\x01`\x01b\x06proto3',
     [
         validate_pb.desc(),
         annotations_pb.desc(),
