@@ -5,39 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import subprocess
-from pathlib import Path
 
 import httpx
 import pytest
 from consenting_users import ConsentingUser
-from doc_programs import missing, need
 from hosted import deployment
 from mcp_resources import Resources, registration
+from mcp_suite import SUITE, node_of_suite
 from servers import free_port
-from turns import install_node_packages
 from wires import over_https
-
-HERE = Path(__file__).parent
-MODULES = HERE / "node_modules"
-SUITE = MODULES / "@modelcontextprotocol" / "conformance" / "dist" / "index.js"
 
 
 @pytest.fixture(scope="module")
 def node():
-    """Node.js 22, which the suite needs: from a package where there is one for the platform."""
-    need("node", "npm")
-    install_node_packages(HERE)
-    if found := next(MODULES.glob("node-*/bin/node"), None):
-        return found
-    if int(node_version().removeprefix("v").partition(".")[0]) < 22:
-        missing("the conformance suite needs Node.js 22")
-    return "node"
-
-
-def node_version() -> str:
-    done = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True)
-    return done.stdout
+    return node_of_suite()
 
 
 class Suite:

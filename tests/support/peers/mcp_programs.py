@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
@@ -25,7 +25,15 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from consenting_users import ConsentingUser
+    from user_agent import Callback
+
+
+class Browser(Protocol):
+    """The browser of a user who consents."""
+
+    async def authorize(self, url: str) -> Callback:
+        """Open an authorization URL, and return where it leads after consent."""
+
 
 EXAMPLES = ROOT / "examples"
 _ANSWER_SECONDS = 120
@@ -80,7 +88,7 @@ async def mcp_server(
 class McpProgram:
     """An MCP client and the browser of its user."""
 
-    def __init__(self, process: Any, user: ConsentingUser, log: Path) -> None:
+    def __init__(self, process: Any, user: Browser, log: Path) -> None:
         self._process = process
         self._user = user
         self._log = log
@@ -89,7 +97,7 @@ class McpProgram:
     @classmethod
     @asynccontextmanager
     async def started(
-        cls, *command: str | Path, user: ConsentingUser, env: dict[str, str], log: Path
+        cls, *command: str | Path, user: Browser, env: dict[str, str], log: Path
     ) -> AsyncIterator[McpProgram]:
         """Start a client."""
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import re
@@ -9,6 +10,9 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode, urlsplit
+
+from operators_with_passkeys import link_of
+from user_agent import Callback, Page, UserAgent
 
 if TYPE_CHECKING:
     import httpx
@@ -84,6 +88,46 @@ class Connection:
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found
+
+
+class OperatorsBrowser(UserAgent):
+    """The browser of an operator who has signed in and connects MCP clients."""
+
+    @classmethod
+    async def of(cls, server: Any, http: httpx.AsyncClient) -> OperatorsBrowser:
+        """A new operator, let in by a link."""
+        browser = cls(http, server.url)
+        link = await asyncio.to_thread(link_of, server, "--role", "OPERATOR")
+        page = await browser.open(link)
+        assert isinstance(page, Page), page
+        form = page.form("name")
+        assert form is not None, page.text
+        await browser.submit(page, form, name="Ada")
+        return browser
+
+    async def authorize(self, url: str) -> Callback:
+        """Open an authorization URL, and allow what the client asks for."""
+        page = await self.open(url)
+        assert isinstance(page, Page), page
+        if page.form("write") is None:  # without the strict cookie: the page leads on by itself
+            page = await self._go("GET", url, site="same-origin")
+        assert isinstance(page, Page), page
+        form = page.form("write")
+        assert form is not None, page.text
+        if "tenantry%3Awrite" not in url:
+            form.fields.pop("write")
+        found = await self.submit(page, form, decision="allow")
+        assert isinstance(found, Callback), found.text
+        return found
+
+    async def revoke_apps(self) -> None:
+        """Revoke the access of all connected apps."""
+        page = await self._go("GET", f"{self._base_url}/console/me", site="same-origin")
+        assert isinstance(page, Page), page
+        forms = [form for form in page.forms if "/console/me/apps/" in form.action]
+        assert forms, page.text
+        for form in forms:
+            await self.submit(page, form)
 
 
 def answered(answer: httpx.Response, redirect_uri: str) -> dict[str, str]:

@@ -90,6 +90,7 @@ class UserAgent:
         self._http = http
         self._base_url = base_url
         self._cookies: dict[str, str] = {}
+        self._strict: dict[str, str] = {}  # those with SameSite=Strict
         self._address = next(_ADDRESSES)
         self.pages: list[Page] = []  # that it has shown
 
@@ -131,8 +132,10 @@ class UserAgent:
             headers["origin"] = self._base_url if site == "same-origin" else "https://app.example"
             headers["content-type"] = "application/x-www-form-urlencoded"
         # SameSite=Lax: they go with links from elsewhere, and with no forms from there.
-        if self._cookies and (verb == "GET" or site == "same-origin"):
-            headers["cookie"] = "; ".join(f"{k}={v}" for k, v in self._cookies.items())
+        lax = self._cookies if verb == "GET" or site == "same-origin" else {}
+        sent = lax | (self._strict if site == "same-origin" else {})
+        if sent:
+            headers["cookie"] = "; ".join(f"{name}={value}" for name, value in sent.items())
         answer = await self._http.request(verb, url, headers=headers, content=body)
         for line in answer.headers.get_list("set-cookie"):
             self._keep(line)
@@ -142,13 +145,15 @@ class UserAgent:
         pair, *attributes = [part.strip() for part in line.split(";")]
         name, _, value = pair.partition("=")
         said = {attribute.lower() for attribute in attributes}
-        assert {"secure", "httponly", "path=/", "samesite=lax"} <= said, line
+        assert {"secure", "httponly", "path=/"} <= said, line
+        assert said & {"samesite=lax", "samesite=strict"}, line
+        kept = self._strict if "samesite=strict" in said else self._cookies
         assert name.startswith("__Host-"), line
         assert not any(one.startswith("domain") for one in said), line
         if "max-age=0" in said:
-            self._cookies.pop(name, None)
+            kept.pop(name, None)
         else:
-            self._cookies[name] = value
+            kept[name] = value
 
     def _shown(self, url: str, answer: httpx.Response) -> Page | Callback:
         page = Page(url, answer.status_code, answer.text, answer.headers)

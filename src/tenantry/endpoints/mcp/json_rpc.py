@@ -29,9 +29,18 @@ PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
-INTERNAL_ERROR = -32603
 HEADER_MISMATCH = -32020
 UNSUPPORTED_VERSION = -32022
+
+# As the request log has them.
+_NAMES = {
+    PARSE_ERROR: "PARSE_ERROR",
+    INVALID_REQUEST: "INVALID_REQUEST",
+    METHOD_NOT_FOUND: "METHOD_NOT_FOUND",
+    INVALID_PARAMS: "INVALID_PARAMS",
+    HEADER_MISMATCH: "HEADER_MISMATCH",
+    UNSUPPORTED_VERSION: "UNSUPPORTED_PROTOCOL_VERSION",
+}
 
 _PREFIX = "io.modelcontextprotocol/"
 _VERSION, _CAPABILITIES = f"{_PREFIX}protocolVersion", f"{_PREFIX}clientCapabilities"
@@ -53,6 +62,11 @@ class RpcError(Exception):
         self.status = status  # of HTTP
         self.data = data
         self.id: RequestId | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the code."""
+        return _NAMES[self.code]
 
     def body(self) -> dict[str, Any]:
         """Return the response."""

@@ -72,7 +72,7 @@ class McpServer:
         except RpcError as problem:
             if asked is not None:
                 problem.id = asked.id
-            request.context.error = problem.message
+            request.context.error = problem.name
             return Response.json(problem.body(), problem.status)
 
     async def metadata(self, _request: Request) -> Response:
