@@ -17,6 +17,7 @@ from consenting_users import ConsentingUser
 from hosted import deployment
 from mcp_programs import EXAMPLES, McpProgram, mcp_server, python_of
 from mcp_resources import Resources
+from mcp_suite import node_of_suite
 from servers import TENANTRY, free_port
 from wires import over_https
 
@@ -78,9 +79,15 @@ def python_client(mode):
     return [python_of("mcp-server-python"), HERE / "clients" / "python_sdk.py", mode]
 
 
+def typescript_client(library):
+    return [node_of_suite(), HERE / "clients" / "typescript_sdk.mjs", library]
+
+
 CLIENTS = {
     "python-auto": (lambda: python_client("auto"), "2026-07-28"),
     "python-legacy": (lambda: python_client("legacy"), "2025-11-25"),
+    "typescript-1": (lambda: typescript_client("sdk"), "2025-11-25"),
+    "typescript-2": (lambda: typescript_client("client"), "2026-07-28"),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 from contextlib import asynccontextmanager
@@ -31,9 +32,15 @@ def python_client(mode):
     return [python_of("mcp-server-python"), HERE / "clients" / "python_sdk.py", mode]
 
 
+def typescript_client(library):
+    return [node_of_suite(), HERE / "clients" / "typescript_sdk.mjs", library]
+
+
 CLIENTS = {
     "python-auto": (lambda: python_client("auto"), "2026-07-28"),
     "python-legacy": (lambda: python_client("legacy"), "2025-11-25"),
+    "typescript-1": (lambda: typescript_client("sdk"), "2025-11-25"),
+    "typescript-2": (lambda: typescript_client("client"), "2026-07-28"),
 }
 
 
@@ -79,6 +86,17 @@ async def test_a_client_from_401_to_revocation(name, own_server, tmp_path):
         await client.do("expire")
         await client.call("list_organization")
         assert len(client.requests) == 3
+
+
+async def test_a_client_shows_the_form_that_confirms_a_deletion(own_server, tmp_path):
+    async with connected("typescript-2", own_server, tmp_path / "client.log") as (client, _):
+        organization = {"display_name": unique("Acme")}
+        made = await client.call("create_organization", organization=organization)
+        organization_id = json.loads(made["text"])["organization"]["id"]
+        await client.call("delete_organization", id=organization_id)
+        found = await client.do("call", tool="get_organization", arguments={"id": organization_id})
+        assert found["failed"]
+        assert "NOT_FOUND" in found["text"]
 
 
 # Scenarios that need tools, resources or prompts of the suite's reference server, or capabilities
