@@ -8,7 +8,9 @@ import os
 import re
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from apis import access_token, unique
 from authorizing_operators import OperatorsBrowser
@@ -155,3 +157,63 @@ async def test_the_conformance_suite_fails_for_missing_fixtures_only(node, own_s
     failed = {name for name, passed in summary.items() if not passed}
     assert {name for name in failed if not name.startswith("tasks-")} == EXPECTED[version], output
     assert {name for name, passed in summary.items() if passed} >= PASSED[version]
+
+
+class McpRemote:
+    """The bridge mcp-remote, which makes the server a local one; it speaks JSON lines."""
+
+    def __init__(self, process) -> None:
+        self._process = process
+
+    async def url(self) -> str:
+        """The URL that it asks the user to open."""
+        async with asyncio.timeout(60):
+            async for line in self._process.stderr:
+                if found := re.search(rb"https://\S+/authorize\?\S+", line):
+                    return found[0].decode()
+        raise AssertionError("mcp-remote asked for no authorization")
+
+    async def send(self, method, **params: Any):
+        message = {"jsonrpc": "2.0", "id": method, "method": method, "params": params}
+        self._process.stdin.write(json.dumps(message).encode() + b"\n")
+        async with asyncio.timeout(60):
+            return json.loads(await self._process.stdout.readline())
+
+
+async def reached(loopback, url):
+    """Open the callback, once the program listens: it prints the URL before that."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                return await loopback.get(url)
+            except httpx.ConnectError:
+                await asyncio.sleep(0.05)
+
+
+async def test_mcp_remote_connects_a_local_client(node, own_server, tmp_path):
+    script = SUITE.parents[3] / "mcp-remote" / "dist" / "proxy.js"
+    env = os.environ | own_server.env | {"MCP_REMOTE_CONFIG_DIR": str(tmp_path), "BROWSER": "true"}
+    process = await asyncio.create_subprocess_exec(
+        *(node, script, f"{own_server.url}/mcp", str(free_port())),
+        env=env,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        limit=1 << 20,
+    )
+    try:
+        remote = McpRemote(process)
+        async with over_https(own_server) as http, httpx.AsyncClient() as loopback:
+            operator = await OperatorsBrowser.of(own_server, http)
+            found = await operator.authorize(await remote.url())
+            await reached(loopback, found.url)
+        about = {"name": "local", "version": "1"}
+        begun = await remote.send(
+            "initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo=about
+        )
+        assert begun["result"]["serverInfo"]["name"] == "tenantry"
+        called = await remote.send("tools/call", name="list_organization", arguments={})
+        assert called["result"]["isError"] is False
+    finally:
+        process.kill()
+        await process.wait()
