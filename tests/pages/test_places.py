@@ -18,7 +18,8 @@ from tenantry.web.site import Site
 # Requests of programs, and answers of other servers that browsers bring.
 NO_PAGES = re.compile(
     r"/oauth/|/api/|/sso/v1/(oidc/{connection}/backchannel-logout|saml/{connection}/callback)"
-    r"|/simulator/{connection}/(answer|token)|/assets/uploads/|/resources/"
+    r"|/simulator/{connection}/(answer|token)|/assets/uploads/|/resources/|/mcp$"
+    r"|/console/(register|token|revoke)$"
 )
 CONSOLE = {
     "TENANTRY_PUBLIC_URL": "https://auth.example.com",

@@ -67,6 +67,7 @@ OURS = {
     "client.token_revoked": "Client",
     "client.token_exchanged": "Client",
     "client.id_jag_accepted": "Client",
+    "client.id_jag_issued": "Client",
     "resource.created": "Resource",
     "resource.updated": "Resource",
     "resource.deleted": "Resource",

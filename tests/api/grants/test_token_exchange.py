@@ -196,7 +196,7 @@ async def test_only_clients_with_the_setting_exchange_tokens(world, exchange, re
     off = {"token_exchange": {"audiences": []}}
     agent = await new_agent(world.organization["id"], world.names)
     told = await update(client_id=agent.id, settings={})
-    assert told["settings"]["token_exchange"] == {"audiences": [API]}
+    assert told["settings"]["token_exchange"] == {"audiences": [API], "identity_assertions": []}
     told = await update(client_id=agent.id, settings=off)
     assert "token_exchange" not in told["settings"]
     is_refused(await exchange(agent, world.token), "unauthorized_client")

@@ -44,6 +44,7 @@ FOR_A_DAY = {
     "endpoints/console/forms.py",
     "endpoints/console/undo.py",
     "endpoints/console/visit.py",
+    "endpoints/mcp/calls.py",
     "endpoints/organization/widget_sessions.py",
     "web/forms/done.py",
     "web/forms/problems.py",

@@ -67,6 +67,7 @@ LEFT_OUT = {
     "search_terms",
     "organization_keys",  # made from the others
     *("operators", "operator_links", "operator_passkeys", "operator_sessions"),  # of its host
+    "operator_grants",
     *("email_servers", "email_templates"),  # passwords are sealed, and a host has its own server
     *("stored_values", "assets"),  # how the deployment is set up, as its file of settings
 }

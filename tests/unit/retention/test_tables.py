@@ -31,6 +31,7 @@ from tenantry.identity.consents import unused_clients
 from tenantry.identity.federation import replays
 from tenantry.identity.federation import requests as federation_requests
 from tenantry.identity.grants import codes
+from tenantry.identity.operators import grants as operator_grants
 from tenantry.identity.operators import service as operators
 from tenantry.identity.operators import sessions as operator_sessions
 from tenantry.identity.sessions.termination import expiry
@@ -81,6 +82,7 @@ CLEANED = {
             "ix_webauthn_challenges__expire_time": challenges.prune.statement,
             "ix_totp_registrations__not_in_force": totp.prune.statement,
             "ix_attempts__end_time": attempts.prune.statement,
+            "ix_operator_grants__expire_time": operator_grants.prune.statement,
             "ix_operator_links__expire_time": operators.prune.statement,
             "ix_operator_sessions__expire_time": operator_sessions.prune.statement,
         }.items()

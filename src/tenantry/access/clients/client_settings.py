@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _SCOPES_FIELD = "settings.management_scopes"
 _AUDIENCES_FIELD = "settings.token_exchange.audiences"
+_TARGETS_FIELD = "settings.token_exchange.identity_assertions"
 _EXCHANGES_TOKENS = (*CALLS_API, M2M)
 
 
@@ -37,10 +38,11 @@ async def update(
     access_token_signing_alg: str | None = None,
     management_scopes: Sequence[str] = (),
     token_exchange_audiences: Sequence[str] | None = None,
+    identity_assertion_targets: Sequence[dict[str, Any]] | None = None,
 ) -> Client:
     """Change the members that are given; a key set without keys removes the client's.
 
-    Without audiences, the client cannot exchange tokens.
+    Without audiences and targets, the client cannot exchange tokens.
 
     The first client that asks for another signing algorithm has its keys made.
     """
@@ -56,6 +58,8 @@ async def update(
         changed["management_scopes"] = scopes.parse(management_scopes, _SCOPES_FIELD)
     if token_exchange_audiences is not None:
         changed["token_exchange_audiences"] = tuple(dict.fromkeys(token_exchange_audiences)) or None
+    if identity_assertion_targets is not None:
+        changed["identity_assertion_targets"] = tuple(identity_assertion_targets) or None
     async with call.db.transaction() as db:
         if access_token_signing_alg is not None:
             await keys.ensure_algorithm(db, access_token_signing_alg)
@@ -68,13 +72,32 @@ async def update(
                 "const",
                 f"a client of the type {after.client_type} cannot call the management API",
             )
-        if after.token_exchange_audiences and after.client_type not in _EXCHANGES_TOKENS:
-            raise errors.InvalidArgument.field(
-                _AUDIENCES_FIELD,
-                "const",
-                f"a client of the type {after.client_type} cannot exchange tokens",
-            )
+        _check_token_exchange(after)
         return await changes.save(call, db, before, after)
+
+
+def _check_token_exchange(client: Client) -> None:
+    """Refuse token exchange that clients of this type cannot use."""
+    if client.token_exchange_audiences and client.client_type not in _EXCHANGES_TOKENS:
+        raise errors.InvalidArgument.field(
+            _AUDIENCES_FIELD,
+            "const",
+            f"a client of the type {client.client_type} cannot exchange tokens",
+        )
+    targets = client.identity_assertion_targets or ()
+    if targets and client.client_type not in CALLS_API:
+        raise errors.InvalidArgument.field(
+            _TARGETS_FIELD,
+            "const",
+            f"a client of the type {client.client_type} cannot request identity assertions",
+        )
+    seen: set[str] = set()
+    for index, target in enumerate(targets):
+        if target["issuer"] in seen:
+            raise errors.InvalidArgument.field(
+                f"{_TARGETS_FIELD}[{index}].issuer", "unique", "is given more than once"
+            )
+        seen.add(target["issuer"])
 
 
 def _check_key_set(jwks: dict[str, Any]) -> None:

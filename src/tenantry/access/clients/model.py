@@ -87,6 +87,7 @@ clients = Table(
     Column("api_access", Boolean, nullable=False, server_default=true()),
     Column("management_scopes", Json),  # None: all of them
     Column("token_exchange_audiences", Json),  # None: no token exchange
+    Column("identity_assertion_targets", Json),  # None: no identity assertions
     Column("ip_allowlist", Json),  # {"opted_in": ..., "cidrs": [...]}
     Column("jwks", Json),  # RFC 7517 section 5
     Column("token_endpoint_auth_method", Text, nullable=False, server_default=""),
@@ -202,6 +203,8 @@ class Client:
     api_access: bool = True
     management_scopes: tuple[str, ...] | None = None  # None: all, also those of later versions
     token_exchange_audiences: tuple[str, ...] | None = None
+    # Each with `issuer`, `client_id`, `resources` and `scopes`.
+    identity_assertion_targets: tuple[dict[str, Any], ...] | None = field(default=None, hash=False)
     ip_allowlist: dict[str, Any] | None = field(default=None, hash=False)
     jwks: dict[str, Any] | None = field(default=None, hash=False)
     token_endpoint_auth_method: str = ""
@@ -229,7 +232,7 @@ class Client:
     def allowed_grant_types(self) -> tuple[str, ...]:
         """The grant types that it may use: the registered ones, or all of its type."""
         grant_types = self.grant_types or GRANT_TYPES[self.client_type]
-        if self.token_exchange_audiences:
+        if self.token_exchange_audiences or self.identity_assertion_targets:
             return (*grant_types, TOKEN_EXCHANGE)
         if self.client_type == RESOURCE_CLIENT and self.registration == STATIC:
             return (*grant_types, JWT_BEARER)
@@ -271,7 +274,10 @@ class Client:
             "management_scopes": (
                 None if self.management_scopes is None else list(self.management_scopes)
             ),
-            "token_exchange": {"audiences": list(self.token_exchange_audiences or ())},
+            "token_exchange": {
+                "audiences": list(self.token_exchange_audiences or ()),
+                "identity_assertions": list(self.identity_assertion_targets or ()),
+            },
             "ip_allowlist": self.ip_allowlist,
             "jwks": self.jwks,
             "token_endpoint_auth_method": self.token_endpoint_auth_method,

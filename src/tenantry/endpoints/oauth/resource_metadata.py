@@ -40,6 +40,7 @@ _CACHE = "public, max-age=60, stale-if-error=86400"
 _OF_ENVIRONMENT = (
     *("userinfo_endpoint", "end_session_endpoint"),
     *("backchannel_logout_supported", "backchannel_logout_session_supported"),
+    "identity_chaining_requested_token_types_supported",
 )
 
 

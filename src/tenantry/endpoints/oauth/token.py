@@ -103,7 +103,7 @@ class TokenEndpoint:
         await self._token_events.issued(call, client, token_id=issued.id, scopes=granted.scopes)
         answer = {
             "access_token": issued.token,
-            "token_type": "Bearer",
+            "token_type": granted.token_type,
             "expires_in": issued.expires_in,
             "scope": " ".join(granted.scopes),
         }

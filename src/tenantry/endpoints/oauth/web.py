@@ -9,6 +9,7 @@ from tenantry.crypto.jws import ALGORITHMS
 from tenantry.endpoints.oauth import logout, resource_metadata
 from tenantry.endpoints.oauth.authorization import endpoint as authorize
 from tenantry.endpoints.oauth.authorization import request
+from tenantry.endpoints.oauth.authorization.id_token_hints import IdTokenHints
 from tenantry.endpoints.oauth.client_authentication import METHODS, ClientAuthentication
 from tenantry.endpoints.oauth.grant_types import (
     authorization_code,
@@ -16,6 +17,10 @@ from tenantry.endpoints.oauth.grant_types import (
     identity_assertion,
     refresh_token,
     token_exchange,
+)
+from tenantry.endpoints.oauth.grant_types.identity_assertion_request import (
+    TOKEN_TYPE,
+    IdentityAssertionRequest,
 )
 from tenantry.endpoints.oauth.introspection import IntrospectionEndpoint
 from tenantry.endpoints.oauth.registration import RegistrationEndpoint
@@ -28,6 +33,7 @@ from tenantry.i18n.languages import LANGUAGES
 from tenantry.identity.grants import claims, pkce
 from tenantry.identity.sign_in import answers
 from tenantry.identity.tokens.id_tokens import ALGORITHM, IdTokens
+from tenantry.identity.tokens.issued_assertions import IssuedAssertions
 from tenantry.net.http import Request, Response, Route
 
 if TYPE_CHECKING:
@@ -70,6 +76,9 @@ def routes(context: AppContext) -> list[Route]:
             context.resources,
             templates=templates,
             interceptors=context.interceptors,
+            assertions=IdentityAssertionRequest(
+                IdTokenHints(ring, issuer), IssuedAssertions(db, ring, issuer)
+            ),
             issuer=issuer,
             by_resource=context.settings.resource_token_issuer == "resource",  # noqa: S105
         ),
@@ -154,6 +163,8 @@ def discovery(issuer: str, grant_types: Iterable[str]) -> dict[str, object]:
         "response_types_supported": ["code"],
         "response_modes_supported": list(answers.RESPONSE_MODES),
         "grant_types_supported": list(grant_types),
+        # draft-ietf-oauth-identity-chaining section 4
+        "identity_chaining_requested_token_types_supported": [TOKEN_TYPE],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": [ALGORITHM],
         "scopes_supported": list(claims.SCOPES),

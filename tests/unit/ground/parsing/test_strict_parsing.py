@@ -13,6 +13,8 @@ LAX = re.compile(r"\bjson\.loads?\(")
 OF_OURS = {
     "server/certificates/__init__.py": "the data folder's server.json",
     "cli/integrations/interceptors.py": "the operator's sample",
+    "access/client_metadata/unstored_clients.py": "a client ID of ours, once its MAC holds",
+    "endpoints/mcp/calls.py": "a confirmation that it has encrypted itself",
     "crypto/credentials.py": "the data folder's credentials",
     "db/sqlite/backups.py": "a backup's manifest, whose members are checked one by one",
     "db/copies.py": "the data folder's stamp",

@@ -235,12 +235,25 @@ class ClientSettingsService:
                 if given.has_field(name)
             },
             management_scopes=given.management_scopes,
-            token_exchange_audiences=(
-                None if given.token_exchange is None else given.token_exchange.audiences
-            ),
+            **({} if given.token_exchange is None else _token_exchange(given.token_exchange)),
         )
         call.tag(client.revision)
         return settings_pb.UpdateClientSettingsResponse(settings=_settings(client))
+
+
+def _token_exchange(given: settings_pb.TokenExchangeSettings) -> dict[str, Any]:
+    return {
+        "token_exchange_audiences": given.audiences,
+        "identity_assertion_targets": [
+            {
+                "issuer": target.issuer,
+                "client_id": target.client_id,
+                "resources": list(dict.fromkeys(target.resources)),
+                "scopes": list(dict.fromkeys(target.scopes)),
+            }
+            for target in given.identity_assertions
+        ],
+    }
 
 
 def _member(given: Any, name: str) -> Any:
@@ -328,9 +341,14 @@ def _settings(client: Client) -> settings_pb.ClientSettings:
         access_token_signing_alg=client.access_token_signing_alg,
         management_scopes=management_scopes.of(client),
     )
-    if client.token_exchange_audiences:
-        audiences = list(client.token_exchange_audiences)
-        message.token_exchange = settings_pb.TokenExchangeSettings(audiences=audiences)
+    if client.token_exchange_audiences or client.identity_assertion_targets:
+        message.token_exchange = settings_pb.TokenExchangeSettings(
+            audiences=list(client.token_exchange_audiences or ()),
+            identity_assertions=[
+                settings_pb.IdentityAssertionTarget(**target)
+                for target in client.identity_assertion_targets or ()
+            ],
+        )
     if client.jwks is not None:
         message.jwks = Struct.from_json(json.dumps(client.jwks))
     return message

@@ -1,4 +1,5 @@
-"""ID tokens that come back to us, as `id_token_hint` (OpenID Connect Core 1.0 section 3.1.2.1)."""
+"""ID tokens that come back to us: as `id_token_hint` (OpenID Connect Core 1.0 section 3.1.2.1), and
+as the subject of a token exchange."""
 
 from __future__ import annotations
 
@@ -16,11 +17,14 @@ MAX_CHARACTERS = 16_000
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """The claims of an ID token that Tenantry issued: its person, session and client."""
+    """The claims of an ID token that Tenantry issued; times are Unix times."""
 
     sub: str
     session_id: str | None
     client_id: str
+    organization_id: str = ""
+    issue_time: int = 0
+    expire_time: int = 0
 
 
 class IdTokenHints:
@@ -50,4 +54,11 @@ class IdTokenHints:
             or claims.get("azp", audience[0]) != audience[0]
         ):
             return None
-        return Hint(sub, session_id if isinstance(session_id, str) else None, audience[0])
+        return Hint(
+            sub,
+            session_id if isinstance(session_id, str) else None,
+            audience[0],
+            organization_id=claims.get("oid", ""),
+            issue_time=claims.get("iat", 0),
+            expire_time=claims.get("exp", 0),
+        )

@@ -27,6 +27,7 @@ class Granted:
     id_token: str | None = None
     refresh_token: str | None = None
     issued_token_type: str | None = None  # RFC 8693 section 2.2.1
+    token_type: str = "Bearer"  # noqa: S105 - a name, no secret; "N_A" of no access token
 
 
 class Grant(Protocol):

@@ -14,7 +14,7 @@ from tenantry.core import errors, ids
 from tenantry.core.times import now
 from tenantry.endpoints.oauth import scopes
 from tenantry.endpoints.oauth.errors import OAuthError
-from tenantry.endpoints.oauth.grant_types import Granted
+from tenantry.endpoints.oauth.grant_types import Granted, identity_assertion_request
 from tenantry.events.interceptors.model import PRE_M2M_TOKEN_CREATION
 from tenantry.identity.grants import claims as claims_of
 from tenantry.identity.grants import refresh_tokens
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from tenantry.access.resources.model import Resource
     from tenantry.access.resources.resource_cache import ResourceCache
     from tenantry.call import Call
+    from tenantry.endpoints.oauth.grant_types.identity_assertion_request import (
+        IdentityAssertionRequest,
+    )
     from tenantry.events.interceptors.service import Interceptors
     from tenantry.identity.token_templates.issuing import TokenTemplates
     from tenantry.identity.tokens.delegated_tokens import DelegatedToken, DelegatedTokens
@@ -55,6 +58,7 @@ class TokenExchange:
         *,
         templates: TokenTemplates,
         interceptors: Interceptors,
+        assertions: IdentityAssertionRequest,
         issuer: str,
         by_resource: bool,
     ) -> None:
@@ -63,6 +67,7 @@ class TokenExchange:
         self._resources = resources
         self._templates = templates
         self._interceptors = interceptors
+        self._assertions = assertions
         self._issuer = issuer
         self._by_resource = by_resource
 
@@ -70,6 +75,8 @@ class TokenExchange:
         self, call: Call, client: Client, form: Mapping[str, str], _resource: Resource | None
     ) -> Granted:
         """Return a token with which the client acts for the user of `subject_token`."""
+        if form.get("requested_token_type") == identity_assertion_request.TOKEN_TYPE:
+            return await self._assertions(call, client, form)
         _check_form(form)
         audience, target = await self._target(client, form)
         token = await self._subject_token(form["subject_token"])
@@ -186,7 +193,7 @@ def _check_form(form: Mapping[str, str]) -> None:
             raise OAuthError("invalid_request", f"{name} is required")
     for name, known in (
         ("subject_token_type", (ACCESS_TOKEN, _JWT)),
-        ("requested_token_type", (ACCESS_TOKEN,)),
+        ("requested_token_type", (ACCESS_TOKEN, identity_assertion_request.TOKEN_TYPE)),
     ):
         if form.get(name, ACCESS_TOKEN) not in known:
             raise OAuthError("invalid_request", f"{name} must be {' or '.join(known)}")

@@ -97,7 +97,7 @@ class ClientSettings(Message[_ClientSettingsFields]):
         management_scopes: list[str]
         token_exchange: TokenExchangeSettings | None
 
-_TokenExchangeSettingsFields: TypeAlias = Literal["audiences"]
+_TokenExchangeSettingsFields: TypeAlias = Literal["audiences", "identity_assertions"]
 
 class TokenExchangeSettings(Message[_TokenExchangeSettingsFields]):
     """
@@ -115,9 +115,16 @@ class TokenExchangeSettings(Message[_TokenExchangeSettingsFields]):
             ```proto
             repeated string audiences = 1;
             ```
+        identity_assertions:
+            Other authorization servers that the client can request identity assertions
+            (ID-JAG) for. Not available for clients of organizations.
+
+            ```proto
+            repeated tenantry.v1.IdentityAssertionTarget identity_assertions = 2;
+            ```
     """
 
-    __slots__ = ("audiences",)
+    __slots__ = ("audiences", "identity_assertions")
 
     if TYPE_CHECKING:
 
@@ -125,10 +132,70 @@ class TokenExchangeSettings(Message[_TokenExchangeSettingsFields]):
             self,
             *,
             audiences: list[str] | None = None,
+            identity_assertions: list[IdentityAssertionTarget] | None = None,
         ) -> None:
             pass
 
         audiences: list[str]
+        identity_assertions: list[IdentityAssertionTarget]
+
+_IdentityAssertionTargetFields: TypeAlias = Literal["issuer", "client_id", "resources", "scopes"]
+
+class IdentityAssertionTarget(Message[_IdentityAssertionTargetFields]):
+    """
+    Another authorization server, which accepts identity assertions (ID-JAG) of
+    this one.
+
+    ```proto
+    message tenantry.v1.IdentityAssertionTarget
+    ```
+
+    Attributes:
+        issuer:
+            Issuer of the authorization server.
+
+            ```proto
+            string issuer = 1;
+            ```
+        client_id:
+            ID of the client at that server.
+
+            ```proto
+            string client_id = 2;
+            ```
+        resources:
+            Resources of that server that the client can request. A request must name
+            one of them, if there are any.
+
+            ```proto
+            repeated string resources = 3;
+            ```
+        scopes:
+            Scopes of that server that the client can request.
+
+            ```proto
+            repeated string scopes = 4;
+            ```
+    """
+
+    __slots__ = ("issuer", "client_id", "resources", "scopes")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            issuer: str = "",
+            client_id: str = "",
+            resources: list[str] | None = None,
+            scopes: list[str] | None = None,
+        ) -> None:
+            pass
+
+        issuer: str
+        client_id: str
+        resources: list[str]
+        scopes: list[str]
 
 _GetClientSettingsRequestFields: TypeAlias = Literal["client_id"]
 
@@ -268,7 +335,7 @@ class UpdateClientSettingsResponse(Message[_UpdateClientSettingsResponseFields])
 
 
 _DESC = file_desc(
-    b'\n!tenantry/v1/client_settings.proto\x12\x0btenantry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"\xdc\x03\n\x0eClientSettings\x12+\n\x04jwks\x18\x01 \x01(\x0b2\x17.google.protobuf.StructR\x04jwks\x12\x83\x01\n\x1atoken_endpoint_auth_method\x18\x02 \x01(\tH\x00R\x17tokenEndpointAuthMethodBA\xbaH>r<R\x00R\x13client_secret_basicR\x12client_secret_postR\x0fprivate_key_jwt\x88\x01\x01\x12Q\n\x18access_token_signing_alg\x18\x03 \x01(\tH\x01R\x15accessTokenSigningAlgB\x13\xbaH\x10r\x0eR\x05RS256R\x05ES256\x88\x01\x01\x12=\n\x11management_scopes\x18\x04 \x03(\tR\x10managementScopesB\x10\xbaH\r\x92\x01\n\x10d"\x06r\x04\x10\x01\x18@\x12I\n\x0etoken_exchange\x18\x05 \x01(\x0b2".tenantry.v1.TokenExchangeSettingsR\rtokenExchangeB\x1d\n\x1b_token_endpoint_auth_methodB\x1b\n\x19_access_token_signing_alg"S\n\x15TokenExchangeSettings\x12:\n\taudiences\x18\x01 \x03(\tR\taudiencesB\x1c\xbaH\x19\x92\x01\x16\x10\x14"\x12r\x102\x0e^[!-~]{1,256}$"B\n\x18GetClientSettingsRequest\x12&\n\tclient_id\x18\x01 \x01(\tR\x08clientIdB\t\xbaH\x06r\x04\x10\x01\x18 "T\n\x19GetClientSettingsResponse\x127\n\x08settings\x18\x01 \x01(\x0b2\x1b.tenantry.v1.ClientSettingsR\x08settings"\x86\x01\n\x1bUpdateClientSettingsRequest\x12&\n\tclient_id\x18\x01 \x01(\tR\x08clientIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12?\n\x08settings\x18\x02 \x01(\x0b2\x1b.tenantry.v1.ClientSettingsR\x08settingsB\x06\xbaH\x03\xc8\x01\x01"W\n\x1cUpdateClientSettingsResponse\x127\n\x08settings\x18\x01 \x01(\x0b2\x1b.tenantry.v1.ClientSettingsR\x08settings2\x97\x03\n\x15ClientSettingsService\x12\xb2\x01\n\x11GetClientSettings\x12%.tenantry.v1.GetClientSettingsRequest\x1a&.tenantry.v1.GetClientSettingsResponse"N\x82\xd3\xe4\x93\x02&\x12$/api/v1/clients/{client_id}/settings\x82\xb5\x18\x18\n\x14api_credentials:read\x18D\xc2\xf3\x18\x02 \x01\x12\xc8\x01\n\x14UpdateClientSettings\x12(.tenantry.v1.UpdateClientSettingsRequest\x1a).tenantry.v1.UpdateClientSettingsResponse"[\x82\xd3\xe4\x93\x0202$/api/v1/clients/{client_id}/settings:\x08settings\x82\xb5\x18\x19\n\x15api_credentials:write\x18D\xc2\xf3\x18\x04 \x01(\x01b\x06proto3',
+    b'\n!tenantry/v1/client_settings.proto\x12\x0btenantry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a!scalekit/v1/options/options.proto\x1a\x19tenantry/v1/options.proto"\xdc\x03\n\x0eClientSettings\x12+\n\x04jwks\x18\x01 \x01(\x0b2\x17.google.protobuf.StructR\x04jwks\x12\x83\x01\n\x1atoken_endpoint_auth_method\x18\x02 \x01(\tH\x00R\x17tokenEndpointAuthMethodBA\xbaH>r<R\x00R\x13client_secret_basicR\x12client_secret_postR\x0fprivate_key_jwt\x88\x01\x01\x12Q\n\x18access_token_signing_alg\x18\x03 \x01(\tH\x01R\x15accessTokenSigningAlgB\x13\xbaH\x10r\x0eR\x05RS256R\x05ES256\x88\x01\x01\x12=\n\x11management_scopes\x18\x04 \x03(\tR\x10managementScopesB\x10\xbaH\r\x92\x01\n\x10d"\x06r\x04\x10\x01\x18@\x12I\n\x0etoken_exchange\x18\x05 \x01(\x0b2".tenantry.v1.TokenExchangeSettingsR\rtokenExchangeB\x1d\n\x1b_token_endpoint_auth_methodB\x1b\n\x19_access_token_signing_alg"\xb4\x01\n\x15TokenExchangeSettings\x12:\n\taudiences\x18\x01 \x03(\tR\taudiencesB\x1c\xbaH\x19\x92\x01\x16\x10\x14"\x12r\x102\x0e^[!-~]{1,256}$\x12_\n\x13identity_assertions\x18\x02 \x03(\x0b2$.tenantry.v1.IdentityAssertionTargetR\x12identityAssertionsB\x08\xbaH\x05\x92\x01\x02\x10\x14"\xfd\x01\n\x17IdentityAssertionTarget\x126\n\x06issuer\x18\x01 \x01(\tR\x06issuerB\x1e\xbaH\x1br\x192\x17^https?://[!-~]{1,240}$\x122\n\tclient_id\x18\x02 \x01(\tR\x08clientIdB\x15\xbaH\x12r\x102\x0e^[!-~]{1,256}$\x12:\n\tresources\x18\x03 \x03(\tR\tresourcesB\x1c\xbaH\x19\x92\x01\x16\x10\x14"\x12r\x102\x0e^[!-~]{1,256}$\x12:\n\x06scopes\x18\x04 \x03(\tR\x06scopesB"\xbaH\x1f\x92\x01\x1c\x10d"\x18r\x162\x14^[!#-\\[\\]-~]{1,256}$"B\n\x18GetClientSettingsRequest\x12&\n\tclient_id\x18\x01 \x01(\tR\x08clientIdB\t\xbaH\x06r\x04\x10\x01\x18 "T\n\x19GetClientSettingsResponse\x127\n\x08settings\x18\x01 \x01(\x0b2\x1b.tenantry.v1.ClientSettingsR\x08settings"\x86\x01\n\x1bUpdateClientSettingsRequest\x12&\n\tclient_id\x18\x01 \x01(\tR\x08clientIdB\t\xbaH\x06r\x04\x10\x01\x18 \x12?\n\x08settings\x18\x02 \x01(\x0b2\x1b.tenantry.v1.ClientSettingsR\x08settingsB\x06\xbaH\x03\xc8\x01\x01"W\n\x1cUpdateClientSettingsResponse\x127\n\x08settings\x18\x01 \x01(\x0b2\x1b.tenantry.v1.ClientSettingsR\x08settings2\x97\x03\n\x15ClientSettingsService\x12\xb2\x01\n\x11GetClientSettings\x12%.tenantry.v1.GetClientSettingsRequest\x1a&.tenantry.v1.GetClientSettingsResponse"N\x82\xd3\xe4\x93\x02&\x12$/api/v1/clients/{client_id}/settings\x82\xb5\x18\x18\n\x14api_credentials:read\x18D\xc2\xf3\x18\x02 \x01\x12\xc8\x01\n\x14UpdateClientSettings\x12(.tenantry.v1.UpdateClientSettingsRequest\x1a).tenantry.v1.UpdateClientSettingsResponse"[\x82\xd3\xe4\x93\x0202$/api/v1/clients/{client_id}/settings:\x08settings\x82\xb5\x18\x19\n\x15api_credentials:write\x18D\xc2\xf3\x18\x04 \x01(\x01b\x06proto3',
     [
         validate_pb.desc(),
         annotations_pb.desc(),
@@ -279,6 +346,7 @@ _DESC = file_desc(
     {
         "ClientSettings": ClientSettings,
         "TokenExchangeSettings": TokenExchangeSettings,
+        "IdentityAssertionTarget": IdentityAssertionTarget,
         "GetClientSettingsRequest": GetClientSettingsRequest,
         "GetClientSettingsResponse": GetClientSettingsResponse,
         "UpdateClientSettingsRequest": UpdateClientSettingsRequest,
