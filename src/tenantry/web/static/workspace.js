@@ -81,9 +81,22 @@ if (document.body.classList.contains("console")) {
       (first ?? dialog.querySelector("form [data-closes], [data-closes]")).focus();
     };
     details.addEventListener("toggle", show);
-    dialog.addEventListener("close", () => { details.open = false; });
+    // `close` comes later than the dialog closes: somebody may have opened it again by then. Some
+    // browsers fire `cancel` only once for a visit.
+    let closed = false;
+    const close = () => {
+      details.open = false;
+      closed = true;
+    };
+    dialog.addEventListener("cancel", close);
+    dialog.addEventListener("close", () => {
+      if (!closed) details.open = false;
+      closed = false;
+    });
     dialog.addEventListener("click", ({ target }) => {
-      if (target === dialog || target.closest("[data-closes]")) dialog.close();
+      if (target !== dialog && !target.closest("[data-closes]")) return;
+      close();
+      dialog.close();
     });
     show();
   }
