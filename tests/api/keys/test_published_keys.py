@@ -90,6 +90,9 @@ async def test_discovery_says_what_is_served_and_nothing_else(http, server, path
             "client_credentials",
             "urn:ietf:params:oauth:grant-type:token-exchange",
         ],
+        "identity_chaining_requested_token_types_supported": [
+            "urn:ietf:params:oauth:token-type:id-jag"
+        ],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "scopes_supported": ["openid", "profile", "email", "phone", "offline_access"],
