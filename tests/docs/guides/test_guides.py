@@ -58,7 +58,9 @@ MOVE = {"move-from-scalekit"}  # tests/docs/guides/test_move_guide.py
 CI = {"test-your-sign-in"}  # tests/docs/guides/test_ci_guide.py
 CLAIMS = {"token-claims"}  # tests/docs/guides/test_token_claims_guide.py
 CLIENTS = {"management-clients"}  # tests/docs/guides/test_management_clients_guide.py
-MCP = {"mcp-server"}  # tests/docs/guides/test_mcp_server_guide.py
+MCP = {  # tests/docs/guides/test_mcp_guides.py
+    *("mcp-server", "protect-your-mcp-server", "connect-mcp-clients", "control-agents"),
+}
 TENANTS = {"look-after-tenants"}  # tests/docs/guides/test_tenants_guide.py
 ACTIVITY = {"look-into-activity"}  # tests/docs/guides/test_activity_guide.py
 SIGN_IN = {  # tests/docs/guides/test_sign_in_guides.py
