@@ -147,6 +147,47 @@ async def test_keys_of_an_application_in_the_place_of_secrets(browser, applicati
     assert not kept.get("jwks")
 
 
+async def test_audiences_and_servers_of_token_exchange(browser, application, api):
+    id_ = application.rpartition("/")[2]
+
+    async def exchange():
+        answer = await api.client_settings.get_client_settings(client_id=id_)
+        return answer["settings"].get("token_exchange", {})
+
+    audience = "https://api.example.com"
+    page = await browser.send(f"{application}/exchange", audiences=f"{audience}\ninvoices")
+    assert "Changes saved." in page
+    server = {
+        "issuer": "https://auth.partner.example",
+        "server_client_id": "acme-agent",
+        "resources": "https://mcp.partner.example/mcp",
+        "server_scopes": "issues:read\nissues:write",
+    }
+    page = await browser.send(f"{application}/servers/add", **server)
+    assert "acme-agent" in page
+    target = {
+        "issuer": "https://auth.partner.example",
+        "client_id": "acme-agent",
+        "resources": ["https://mcp.partner.example/mcp"],
+        "scopes": ["issues:read", "issues:write"],
+    }
+    kept = {"audiences": [audience, "invoices"], "identity_assertions": [target]}
+    assert await exchange() == kept
+
+    page = await browser.send(f"{application}/servers/add", **server)
+    assert "more than once" in told(page, "issuer")
+    for field, typed in (("issuer", "partner"), ("server_client_id", "")):
+        page = await browser.send(f"{application}/servers/add", **{**server, field: typed})
+        assert told(page, field), page
+    page = await browser.send(f"{application}/exchange", audiences="x" * 300)
+    assert told(page, "audiences")
+    assert await exchange() == kept
+
+    await browser.send(f"{application}/servers/remove", issuer=server["issuer"])
+    await browser.send(f"{application}/exchange", audiences="")
+    assert await exchange() == {}
+
+
 async def test_a_public_client_has_no_way_to_authenticate(browser):
     path = await browser.lands("/console/applications/create", name="Phone", client_type="NTV")
     page = await browser.get(path)
@@ -195,6 +236,9 @@ async def test_no_form_of_an_operator_changes_a_client_that_may_call_the_api(
             "access_token_signing_alg": "ES256",
             "access": "*",
             "days": "1",
+            "audiences": "https://api.example.com",
+            "issuer": "https://auth.partner.example",
+            "server_client_id": "acme-agent",
         }
         for form in own:
             assert (await browser.post(form, **sent)).status_code == 403, form

@@ -17,7 +17,13 @@ from tenantry.endpoints.console import (
     user_imports,
     users,
 )
-from tenantry.endpoints.console.access import api_keys, applications, resources, roles
+from tenantry.endpoints.console.access import (
+    api_keys,
+    applications,
+    resources,
+    roles,
+    token_exchange,
+)
 from tenantry.endpoints.console.connections import pages as connections
 from tenantry.endpoints.console.connections import protocol_pages
 from tenantry.endpoints.console.email import messages, servers, templates
@@ -48,7 +54,7 @@ if TYPE_CHECKING:
 _SUBJECTS = (
     *(overview, search, organizations, users, connections, protocol_pages),
     *(directories, roles),
-    *(applications, resources, api_keys, token_claims, keys),
+    *(applications, token_exchange, resources, api_keys, token_claims, keys),
     *(sign_ins, events, webhooks, interceptors, messages),
     *(settings, product, health, suggestions, bulk, user_imports),
     *(servers, templates, branding, operators, me, authorizing, impersonating),

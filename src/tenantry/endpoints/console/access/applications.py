@@ -37,6 +37,7 @@ from tenantry.gen.scalekit.v1.clients.clients_pb import (
 from tenantry.gen.tenantry.v1.client_settings_pb import (
     ClientSettings,
     GetClientSettingsRequest,
+    TokenExchangeSettings,
     UpdateClientSettingsRequest,
 )
 from tenantry.identity.operators.model import OWNER
@@ -205,6 +206,7 @@ class _Applications:
             methods=METHODS,
             signatures=SIGNATURES,
             can_call=type_ in CALLS_API,
+            exchange=settings.token_exchange or TokenExchangeSettings(),
             scopes=SCOPES,
             held=settings.management_scopes,
             charts=await activity.of_client(visit, id_) if calls_us else None,
